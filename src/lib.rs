@@ -1,0 +1,3 @@
+//! The cluster RPC of the silly framework, as a module for stock Lua interpreters.
+
+pub mod zproto;

@@ -1,0 +1,1 @@
+//! The zproto serialisation format.
