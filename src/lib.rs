@@ -1,3 +1,4 @@
 //! The cluster RPC of the silly framework, as a module for stock Lua interpreters.
 
+pub mod wire;
 pub mod zproto;
