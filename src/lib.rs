@@ -1,4 +1,5 @@
 //! The cluster RPC of the silly framework, as a module for stock Lua interpreters.
 
+pub mod sessions;
 pub mod wire;
 pub mod zproto;
