@@ -1,5 +1,6 @@
 //! The cluster RPC of the silly framework, as a module for stock Lua interpreters.
 
+pub mod net;
 pub mod sessions;
 pub mod timers;
 pub mod wire;

@@ -1,0 +1,444 @@
+//! The addresses a program writes: what to connect to, and what to listen on.
+//!
+//! Reading them is apart from using them so that a mistake in a configuration is reported in full,
+//! at once and the same way everywhere, before a socket or a resolver has seen it. The standard
+//! library reads the same literals, but says no more than "invalid socket address syntax".
+
+use std::error::Error;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::str::FromStr;
+
+/// The longest name DNS can carry, without the dot that may end it.
+const MAX_NAME: usize = 253;
+/// The longest part of a name between two dots.
+const MAX_LABEL: usize = 63;
+
+/// What to connect to. Parsing one never yields port 0.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// `ip:port` or `[ipv6]:port`: can be connected to as it is.
+    Socket(SocketAddr),
+    /// `name:port`: has to be looked up first.
+    Name {
+        /// A well-formed DNS name, as it was written.
+        host: Box<str>,
+        /// From 1 to 65535.
+        port: u16,
+    },
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        read(text)
+            .and_then(|(host, port)| match host {
+                Host::Empty => Err(Problem::NoHost),
+                _ if port == 0 => Err(Problem::ZeroPort),
+                Host::Literal(socket) => Ok(Self::Socket(socket)),
+                Host::Name(host) => {
+                    check_name(host)?;
+                    Ok(Self::Name {
+                        host: host.into(),
+                        port,
+                    })
+                }
+            })
+            .map_err(|problem| AddressError {
+                value: text.into(),
+                problem,
+                listen: false,
+            })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(socket) => socket.fmt(f),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// Reads an address to listen on: `ip:port`, `[ipv6]:port`, or `:port` for every IPv4 address of
+/// the machine. Port 0 leaves the choice of a port to the system.
+///
+/// Names are refused, since a name may stand for several addresses, or for none of this machine.
+///
+/// # Errors
+///
+/// An [`AddressError`] that says what is wrong with `text`.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, AddressError> {
+    read(text)
+        .and_then(|(host, port)| match host {
+            Host::Empty => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+            Host::Literal(socket) => Ok(socket),
+            Host::Name(_) => Err(Problem::NotLiteral),
+        })
+        .map_err(|problem| AddressError {
+            value: text.into(),
+            problem,
+            listen: true,
+        })
+}
+
+/// An address that cannot be used. Its text names the value, the mistake, and what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressError {
+    value: Box<str>,
+    problem: Problem,
+    /// Whether it was to be listened on, for which other forms are wanted.
+    listen: bool,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = if self.listen { ":port" } else { "name:port" };
+        let Self { value, problem, .. } = self;
+        write!(f, "bad address {value:?}: {problem}; ")?;
+        write!(f, r#"wanted "ip:port", "[ipv6]:port" or "{last}""#)
+    }
+}
+
+impl Error for AddressError {}
+
+/// What is wrong with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Problem {
+    Empty,
+    Space,
+    NoHost,
+    NoPort,
+    PortSyntax,
+    PortRange,
+    ZeroPort,
+    Unclosed,
+    AfterBracket,
+    Colons,
+    Ipv4,
+    Ipv6,
+    Scope,
+    Character(char),
+    NameLength(usize),
+    EmptyLabel,
+    LabelLength(usize),
+    NotLiteral,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::Space => "it contains whitespace",
+            Self::NoHost => "the host is missing",
+            Self::NoPort => "the port is missing",
+            Self::PortSyntax => "the port is not a plain decimal number",
+            Self::PortRange => "the port is over 65535",
+            Self::ZeroPort => "port 0 cannot be connected to",
+            Self::Unclosed => "the closing bracket is missing",
+            Self::AfterBracket => "the closing bracket must be followed by a colon and the port",
+            Self::Colons => "it has several colons, and an IPv6 address needs brackets around it",
+            Self::Ipv4 => "the host is not a valid IPv4 address",
+            Self::Ipv6 => "what is in the brackets is not a valid IPv6 address",
+            Self::Scope => "the scope behind the % must be a number",
+            Self::EmptyLabel => "the name has nothing before or between its dots",
+            Self::NotLiteral => "only a literal address can be listened on, not a name",
+            Self::Character(c) => {
+                return write!(
+                    f,
+                    "{c:?} is not allowed in a name (letters, digits, - _ . are)"
+                );
+            }
+            Self::NameLength(len) => {
+                return write!(
+                    f,
+                    "the name is {len} bytes long, over the limit of {MAX_NAME}"
+                );
+            }
+            Self::LabelLength(len) => {
+                return write!(
+                    f,
+                    "a part of the name is {len} bytes long, over {MAX_LABEL}"
+                );
+            }
+        })
+    }
+}
+
+/// The part of an address before its port.
+enum Host<'a> {
+    Empty,
+    /// With the port, as a scope has its place only in a socket address.
+    Literal(SocketAddr),
+    /// Anything else, not checked any further.
+    Name(&'a str),
+}
+
+/// Takes an address apart, as far as connecting and listening agree.
+fn read(text: &str) -> Result<(Host<'_>, u16), Problem> {
+    if text.is_empty() {
+        return Err(Problem::Empty);
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(Problem::Space);
+    }
+    if let Some(inner) = text.strip_prefix('[') {
+        let (ip, rest) = inner.split_once(']').ok_or(Problem::Unclosed)?;
+        let port = match rest.strip_prefix(':') {
+            Some(port) => read_port(port)?,
+            None if rest.is_empty() => return Err(Problem::NoPort),
+            None => return Err(Problem::AfterBracket),
+        };
+        let (ip, scope) = match ip.split_once('%') {
+            Some((ip, scope)) => (ip, decimal(scope).ok_or(Problem::Scope)?),
+            None => (ip, 0),
+        };
+        let ip = ip.parse::<Ipv6Addr>().map_err(|_| Problem::Ipv6)?;
+        return Ok((
+            Host::Literal(SocketAddrV6::new(ip, port, 0, scope).into()),
+            port,
+        ));
+    }
+    let (host, port) = text.rsplit_once(':').ok_or(Problem::NoPort)?;
+    if host.contains(':') {
+        return Err(Problem::Colons);
+    }
+    let port = read_port(port)?;
+    let host = if host.is_empty() {
+        Host::Empty
+    } else if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        // No resolver should be asked about what can only be a mistyped address.
+        let ip = host.parse::<Ipv4Addr>().map_err(|_| Problem::Ipv4)?;
+        Host::Literal((ip, port).into())
+    } else {
+        Host::Name(host)
+    };
+    Ok((host, port))
+}
+
+fn read_port(text: &str) -> Result<u16, Problem> {
+    if text.is_empty() {
+        return Err(Problem::NoPort);
+    }
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Problem::PortSyntax);
+    }
+    decimal(text).ok_or(Problem::PortRange)
+}
+
+/// Digits only: the parsers of the standard library take a sign as well.
+fn decimal<T: FromStr>(text: &str) -> Option<T> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// Checks what a resolver would refuse late, and less clearly.
+fn check_name(name: &str) -> Result<(), Problem> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if let Some(c) = name.chars().find(|&c| !allowed(c)) {
+        return Err(Problem::Character(c));
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.len() > MAX_NAME {
+        return Err(Problem::NameLength(name.len()));
+    }
+    for label in name.split('.') {
+        match label.len() {
+            0 => return Err(Problem::EmptyLabel),
+            1..=MAX_LABEL => {}
+            len => return Err(Problem::LabelLength(len)),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_can_be_connected_to() {
+        for text in [
+            "127.0.0.1:80",
+            "0.0.0.0:1",
+            "[::1]:65535",
+            "[fe80::1%2]:80",
+            "[::1.2.3.4]:9",
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address, Address::Socket(text.parse().unwrap()));
+        }
+        assert_eq!(
+            "1.2.3.4:00080".parse(),
+            Ok(Address::Socket(([1, 2, 3, 4], 80).into()))
+        );
+
+        let (label, long) = ("a".repeat(63), format!("{}{}", "abc.".repeat(63), "a"));
+        assert_eq!(long.len(), 253);
+        let dotted = format!("{long}.");
+        for host in [
+            "localhost",
+            "Db-1.example.com.",
+            "_x._tcp.y",
+            "1.2.3.4a",
+            "0x7f.1",
+            &label,
+            &long,
+            &dotted,
+        ] {
+            let address: Address = format!("{host}:80").parse().unwrap();
+            assert_eq!(
+                address,
+                Address::Name {
+                    host: host.into(),
+                    port: 80
+                }
+            );
+            assert_eq!(address.to_string(), format!("{host}:80"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_connected_to() {
+        let long = format!("{}:80", "abc.".repeat(64));
+        let label = format!("x.{}:80", "a".repeat(64));
+        let cases = [
+            ("", Problem::Empty),
+            (" ", Problem::Space),
+            ("localhost: 80", Problem::Space),
+            ("localhost:80\n", Problem::Space),
+            ("localhost", Problem::NoPort),
+            ("localhost:", Problem::NoPort),
+            ("127.0.0.1", Problem::NoPort),
+            ("[::1]", Problem::NoPort),
+            ("[::1]:", Problem::NoPort),
+            (":80", Problem::NoHost),
+            (":0", Problem::NoHost),
+            ("localhost:0", Problem::ZeroPort),
+            ("127.0.0.1:0", Problem::ZeroPort),
+            ("[::1]:0", Problem::ZeroPort),
+            ("localhost:+80", Problem::PortSyntax),
+            ("localhost:-1", Problem::PortSyntax),
+            ("localhost:http", Problem::PortSyntax),
+            ("localhost:80/", Problem::PortSyntax),
+            ("localhost:٣", Problem::PortSyntax),
+            ("localhost:65536", Problem::PortRange),
+            ("localhost:99999999999999999999", Problem::PortRange),
+            ("[::1:80", Problem::Unclosed),
+            ("[::1]80", Problem::AfterBracket),
+            ("::1:80", Problem::Colons),
+            ("::1", Problem::Colons),
+            ("http://localhost:80", Problem::Colons),
+            ("1.2.3:80", Problem::Ipv4),
+            ("1.2.3.256:80", Problem::Ipv4),
+            ("1.2.3.4.:80", Problem::Ipv4),
+            ("2130706433:80", Problem::Ipv4),
+            ("[]:80", Problem::Ipv6),
+            ("[1.2.3.4]:80", Problem::Ipv6),
+            ("[::g]:80", Problem::Ipv6),
+            ("[::1%eth0]:80", Problem::Scope),
+            ("[::1%+1]:80", Problem::Scope),
+            ("[::1%]:80", Problem::Scope),
+            ("[::1%4294967296]:80", Problem::Scope),
+            ("a/b:80", Problem::Character('/')),
+            ("b\u{fc}cher.example:80", Problem::Character('\u{fc}')),
+            ("a\0:80", Problem::Character('\0')),
+            ("a..b:80", Problem::EmptyLabel),
+            (".a:80", Problem::EmptyLabel),
+            ("a..:80", Problem::EmptyLabel),
+            (&long, Problem::NameLength(255)),
+            (&label, Problem::LabelLength(64)),
+        ];
+        for (text, problem) in cases {
+            let error = text.parse::<Address>().unwrap_err();
+            assert_eq!(error.problem, problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_listened_on() {
+        for (text, socket) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            (":80", "0.0.0.0:80"),
+            (":0", "0.0.0.0:0"),
+            ("[::]:7", "[::]:7"),
+            ("[fe80::1%2]:0", "[fe80::1%2]:0"),
+        ] {
+            assert_eq!(parse_listen(text), Ok(socket.parse().unwrap()), "{text}");
+        }
+        for (text, problem) in [
+            ("localhost:80", Problem::NotLiteral),
+            ("*:80", Problem::NotLiteral),
+            ("80", Problem::NoPort),
+            (":", Problem::NoPort),
+            (":::80", Problem::Colons),
+            ("1.2.3:80", Problem::Ipv4),
+            (":65536", Problem::PortRange),
+        ] {
+            assert_eq!(parse_listen(text).unwrap_err().problem, problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_value_the_mistake_and_the_wanted_forms() {
+        let connect = r#"; wanted "ip:port", "[ipv6]:port" or "name:port""#;
+        for (text, wanted) in [
+            ("", r#"bad address "": it is empty"#),
+            ("a b:1", r#"bad address "a b:1": it contains whitespace"#),
+            (
+                "::1:80",
+                r#"bad address "::1:80": it has several colons, and an IPv6 address needs brackets around it"#,
+            ),
+            (
+                "a*:80",
+                r#"bad address "a*:80": '*' is not allowed in a name (letters, digits, - _ . are)"#,
+            ),
+            (
+                "1.2.3:80",
+                r#"bad address "1.2.3:80": the host is not a valid IPv4 address"#,
+            ),
+        ] {
+            let error = text.parse::<Address>().unwrap_err();
+            assert_eq!(error.to_string(), format!("{wanted}{connect}"));
+        }
+        assert_eq!(
+            parse_listen("localhost:80").unwrap_err().to_string(),
+            r#"bad address "localhost:80": only a literal address can be listened on, not a name; wanted "ip:port", "[ipv6]:port" or ":port""#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_error_or_survives_printing(
+            text in prop_oneof![".*", r"[\[\]:%.0-9a-f]{0,20}", r"[a-z.0-9]{1,9}:[0-9]{1,5}"],
+        ) {
+            match text.parse::<Address>() {
+                Ok(address) => prop_assert_eq!(address.to_string().parse(), Ok(address)),
+                Err(error) => prop_assert!(error.to_string().starts_with("bad address ")),
+            }
+            match parse_listen(&text) {
+                Ok(socket) => prop_assert_eq!(parse_listen(&socket.to_string()), Ok(socket)),
+                Err(error) => prop_assert!(error.to_string().starts_with("bad address ")),
+            }
+        }
+
+        #[test]
+        fn every_literal_is_read_as_the_standard_library_reads_it(
+            v4 in any::<u32>(), v6 in any::<u128>(), scope in any::<u32>(), port in 1..=u16::MAX,
+        ) {
+            let v4 = SocketAddr::from((Ipv4Addr::from(v4), port));
+            let v6 = SocketAddr::from(SocketAddrV6::new(v6.into(), port, 0, scope));
+            for socket in [v4, v6] {
+                prop_assert_eq!(socket.to_string().parse(), Ok(Address::Socket(socket)));
+                prop_assert_eq!(parse_listen(&socket.to_string()), Ok(socket));
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What concerns the network: addresses, and later the sockets behind them.
+
+pub mod address;
