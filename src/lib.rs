@@ -1,7 +1,36 @@
 //! The cluster RPC of the silly framework, as a module for stock Lua interpreters.
+//!
+//! From the lowest floor up, each importing only from those before it:
+//!
+//! 1. [`wire`]: frames and bytes; [`reason`]: why something failed; [`registry`]: ids that go
+//!    stale. No IO, no clock, no Lua.
+//! 2. [`sessions`]: calls that wait for an answer; [`timers`]: deadlines, with the time passed in;
+//!    [`trace`]: trace ids.
+//! 3. [`net`]: addresses, name lookup, dialling, listening, one connection.
+//! 4. [`reactor`]: the runtime on the caller's thread, the queue of events, one turn.
+//! 5. [`cluster`]: handles, connections, calls in flight; [`node`]: all that one Lua state owns.
+//! 6. `lua`: the bindings, built with one of the features that name a Lua version.
+//!
+//! [`zproto`] is a room of its own, with neither sockets nor Lua; [`interrupt`] is Ctrl-C.
 
+pub mod cluster;
+pub mod interrupt;
+#[cfg(any(
+    feature = "lua51",
+    feature = "lua52",
+    feature = "lua53",
+    feature = "lua54",
+    feature = "lua55",
+    feature = "luajit"
+))]
+mod lua;
 pub mod net;
+pub mod node;
+pub mod reactor;
+pub mod reason;
+pub mod registry;
 pub mod sessions;
 pub mod timers;
+pub mod trace;
 pub mod wire;
 pub mod zproto;

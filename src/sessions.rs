@@ -91,24 +91,14 @@ impl<T: Copy> Sessions<T> {
                 mem::replace(&mut chain.tail, index)
             }
             Entry::Vacant(free) => {
-                free.insert(Chain {
-                    head: index,
-                    tail: index,
-                    count: 1,
-                });
+                free.insert(Chain { head: index, tail: index, count: 1 });
                 NIL
             }
         };
         if let Some(prev) = self.calls.get_mut(prev as usize) {
             prev.next = index;
         }
-        self.calls.insert(Call {
-            connection,
-            session,
-            prev,
-            next: NIL,
-            value,
-        });
+        self.calls.insert(Call { connection, session, prev, next: NIL, value });
         session
     }
 
@@ -217,19 +207,9 @@ mod tests {
     #[test]
     fn numbers_start_at_zero_and_are_shared_by_the_connections() {
         let mut sessions = Sessions::new();
-        assert_eq!(
-            [
-                sessions.open(1, 'a'),
-                sessions.open(2, 'b'),
-                sessions.skip()
-            ],
-            [0, 1, 2]
-        );
+        assert_eq!([sessions.open(1, 'a'), sessions.open(2, 'b'), sessions.skip()], [0, 1, 2]);
         assert_eq!(sessions.open(1, 'c'), 3);
-        assert_eq!(
-            (sessions.len(), sessions.count(1), sessions.count(2)),
-            (3, 2, 1)
-        );
+        assert_eq!((sessions.len(), sessions.count(1), sessions.count(2)), (3, 2, 1));
         assert_eq!(sessions.complete(1, 3), Some('c'));
         assert_eq!(sessions.complete(1, 3), None);
         assert_eq!(sessions.complete(1, 2), None);
@@ -238,11 +218,7 @@ mod tests {
     #[test]
     fn the_wrap_leaves_out_numbers_in_flight() {
         let mut sessions = Sessions::new();
-        let old = [
-            sessions.open(1, 10),
-            sessions.open(1, 11),
-            sessions.open(1, 12),
-        ];
+        let old = [sessions.open(1, 10), sessions.open(1, 11), sessions.open(1, 12)];
         assert_eq!(old, [0, 1, 2]);
         assert_eq!(sessions.cancel(1), Some(11));
         sessions.next = 0x7fff_fffe;
@@ -259,10 +235,7 @@ mod tests {
     #[test]
     fn starting_at_keeps_31_bits() {
         let mut sessions = Sessions::starting_at(u32::MAX);
-        assert_eq!(
-            [sessions.open(1, ()), sessions.open(1, ())],
-            [0x7fff_ffff, 0]
-        );
+        assert_eq!([sessions.open(1, ()), sessions.open(1, ())], [0x7fff_ffff, 0]);
     }
 
     #[test]
@@ -270,10 +243,7 @@ mod tests {
         let mut sessions = Sessions::new();
         let session = sessions.open(1, 'a');
         assert_eq!(sessions.complete(2, session), None);
-        assert_eq!(
-            (sessions.len(), sessions.count(1), sessions.count(2)),
-            (1, 1, 0)
-        );
+        assert_eq!((sessions.len(), sessions.count(1), sessions.count(2)), (1, 1, 0));
         assert_eq!(sessions.complete(1, session), Some('a'));
         assert!(sessions.is_empty());
     }

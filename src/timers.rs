@@ -77,10 +77,7 @@ struct List {
     tail: u32,
 }
 
-const EMPTY: List = List {
-    head: NIL,
-    tail: NIL,
-};
+const EMPTY: List = List { head: NIL, tail: NIL };
 
 impl<T> Default for Timers<T> {
     fn default() -> Self {
@@ -100,12 +97,7 @@ impl<T> Timers<T> {
             free: NIL,
             len: 0,
             occupied: 0,
-            levels: Box::new(
-                [Level {
-                    occupied: 0,
-                    slots: [EMPTY; SLOTS],
-                }; LEVELS],
-            ),
+            levels: Box::new([Level { occupied: 0, slots: [EMPTY; SLOTS] }; LEVELS]),
         }
     }
 
@@ -134,13 +126,7 @@ impl<T> Timers<T> {
             // OK because so many entries take at least six gigabytes, each of them a timer pending.
             assert!(index < 1 << INDEX_BITS, "more than 2^28 timers");
             let value = Some(value);
-            self.entries.push(Entry {
-                deadline,
-                prev: NIL,
-                next: NIL,
-                generation: 0,
-                value,
-            });
+            self.entries.push(Entry { deadline, prev: NIL, next: NIL, generation: 0, value });
             (index as u32, 0)
         };
         self.len += 1;
@@ -208,11 +194,7 @@ impl<T> Timers<T> {
         // level. The top level has none above; its shift drops them in two steps for that.
         let shift = level * BITS;
         let above = self.present >> shift >> BITS << BITS;
-        Some((
-            level as usize,
-            slot as usize,
-            (above | u64::from(slot)) << shift,
-        ))
+        Some((level as usize, slot as usize, (above | u64::from(slot)) << shift))
     }
 
     /// Where a deadline belongs as of the present.
@@ -293,10 +275,7 @@ mod tests {
     #[test]
     fn an_empty_wheel_has_nothing_due() {
         let mut timers = Timers::<()>::new();
-        assert_eq!(
-            (timers.next_due(), timers.len(), timers.is_empty()),
-            (None, 0, true)
-        );
+        assert_eq!((timers.next_due(), timers.len(), timers.is_empty()), (None, 0, true));
         assert_eq!(timers.pop(u64::MAX), None);
         timers.insert(3, ());
         assert_eq!(timers.next_due(), Some(u64::MAX));
@@ -312,10 +291,7 @@ mod tests {
         }
         for &deadline in &deadlines[2..] {
             let before = pop_all(&mut timers, deadline - 1);
-            assert!(
-                before.iter().all(|&value| value < deadline),
-                "{before:?} at {deadline}"
-            );
+            assert!(before.iter().all(|&value| value < deadline), "{before:?} at {deadline}");
             assert_eq!(timers.next_due(), Some(deadline));
             assert_eq!(timers.pop(deadline), Some(deadline));
         }
@@ -383,15 +359,9 @@ mod tests {
         assert_eq!(timers.pop(5), Some('b'));
         assert_eq!(timers.remove(second), None);
         assert_eq!(timers.remove(TimerId::from_bits(u64::MAX)), None);
-        assert_eq!(
-            timers.remove(TimerId::from_bits(second.to_bits() + (1 << INDEX_BITS))),
-            None
-        );
+        assert_eq!(timers.remove(TimerId::from_bits(second.to_bits() + (1 << INDEX_BITS))), None);
         let third = timers.insert(6, 'c');
-        assert_eq!(
-            timers.remove(TimerId::from_bits(third.to_bits())),
-            Some('c')
-        );
+        assert_eq!(timers.remove(TimerId::from_bits(third.to_bits())), Some('c'));
     }
 
     #[test]

@@ -39,17 +39,10 @@ impl FromStr for Address {
                 Host::Literal(socket) => Ok(Self::Socket(socket)),
                 Host::Name(host) => {
                     check_name(host)?;
-                    Ok(Self::Name {
-                        host: host.into(),
-                        port,
-                    })
+                    Ok(Self::Name { host: host.into(), port })
                 }
             })
-            .map_err(|problem| AddressError {
-                value: text.into(),
-                problem,
-                listen: false,
-            })
+            .map_err(|problem| AddressError { value: text.into(), problem, listen: false })
     }
 }
 
@@ -77,11 +70,7 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, AddressError> {
             Host::Literal(socket) => Ok(socket),
             Host::Name(_) => Err(Problem::NotLiteral),
         })
-        .map_err(|problem| AddressError {
-            value: text.into(),
-            problem,
-            listen: true,
-        })
+        .map_err(|problem| AddressError { value: text.into(), problem, listen: true })
 }
 
 /// An address that cannot be used. Its text names the value, the mistake, and what is wanted.
@@ -146,22 +135,13 @@ impl fmt::Display for Problem {
             Self::EmptyLabel => "the name has nothing before or between its dots",
             Self::NotLiteral => "only a literal address can be listened on, not a name",
             Self::Character(c) => {
-                return write!(
-                    f,
-                    "{c:?} is not allowed in a name (letters, digits, - _ . are)"
-                );
+                return write!(f, "{c:?} is not allowed in a name (letters, digits, - _ . are)");
             }
             Self::NameLength(len) => {
-                return write!(
-                    f,
-                    "the name is {len} bytes long, over the limit of {MAX_NAME}"
-                );
+                return write!(f, "the name is {len} bytes long, over the limit of {MAX_NAME}");
             }
             Self::LabelLength(len) => {
-                return write!(
-                    f,
-                    "a part of the name is {len} bytes long, over {MAX_LABEL}"
-                );
+                return write!(f, "a part of the name is {len} bytes long, over {MAX_LABEL}");
             }
         })
     }
@@ -196,10 +176,7 @@ fn read(text: &str) -> Result<(Host<'_>, u16), Problem> {
             None => (ip, 0),
         };
         let ip = ip.parse::<Ipv6Addr>().map_err(|_| Problem::Ipv6)?;
-        return Ok((
-            Host::Literal(SocketAddrV6::new(ip, port, 0, scope).into()),
-            port,
-        ));
+        return Ok((Host::Literal(SocketAddrV6::new(ip, port, 0, scope).into()), port));
     }
     let (host, port) = text.rsplit_once(':').ok_or(Problem::NoPort)?;
     if host.contains(':') {
@@ -230,11 +207,7 @@ fn read_port(text: &str) -> Result<u16, Problem> {
 
 /// Digits only: the parsers of the standard library take a sign as well.
 fn decimal<T: FromStr>(text: &str) -> Option<T> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// Checks what a resolver would refuse late, and less clearly.
@@ -264,20 +237,12 @@ mod tests {
 
     #[test]
     fn what_can_be_connected_to() {
-        for text in [
-            "127.0.0.1:80",
-            "0.0.0.0:1",
-            "[::1]:65535",
-            "[fe80::1%2]:80",
-            "[::1.2.3.4]:9",
-        ] {
+        for text in ["127.0.0.1:80", "0.0.0.0:1", "[::1]:65535", "[fe80::1%2]:80", "[::1.2.3.4]:9"]
+        {
             let address: Address = text.parse().unwrap();
             assert_eq!(address, Address::Socket(text.parse().unwrap()));
         }
-        assert_eq!(
-            "1.2.3.4:00080".parse(),
-            Ok(Address::Socket(([1, 2, 3, 4], 80).into()))
-        );
+        assert_eq!("1.2.3.4:00080".parse(), Ok(Address::Socket(([1, 2, 3, 4], 80).into())));
 
         let (label, long) = ("a".repeat(63), format!("{}{}", "abc.".repeat(63), "a"));
         assert_eq!(long.len(), 253);
@@ -293,13 +258,7 @@ mod tests {
             &dotted,
         ] {
             let address: Address = format!("{host}:80").parse().unwrap();
-            assert_eq!(
-                address,
-                Address::Name {
-                    host: host.into(),
-                    port: 80
-                }
-            );
+            assert_eq!(address, Address::Name { host: host.into(), port: 80 });
             assert_eq!(address.to_string(), format!("{host}:80"));
         }
     }
@@ -400,10 +359,7 @@ mod tests {
                 "a*:80",
                 r#"bad address "a*:80": '*' is not allowed in a name (letters, digits, - _ . are)"#,
             ),
-            (
-                "1.2.3:80",
-                r#"bad address "1.2.3:80": the host is not a valid IPv4 address"#,
-            ),
+            ("1.2.3:80", r#"bad address "1.2.3:80": the host is not a valid IPv4 address"#),
         ] {
             let error = text.parse::<Address>().unwrap_err();
             assert_eq!(error.to_string(), format!("{wanted}{connect}"));

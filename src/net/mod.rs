@@ -1,3 +1,9 @@
-//! What concerns the network: addresses, and later the sockets behind them.
+//! Everything that names or touches a socket: addresses, name lookup, dialling, listening, and
+//! one connection. Nothing in here knows what the bytes mean.
 
 pub mod address;
+pub mod connection;
+pub mod dial;
+pub mod errno;
+pub mod listener;
+pub mod resolver;

@@ -9,6 +9,8 @@
 //! or a response, so a frame can be judged only once all of it is here. It is apart from the other
 //! generations because it shares no offset, no byte order and no limit with them.
 
+use bytes::BytesMut;
+
 use super::{Frame, RESPONSE_BIT, TooLarge, Violation};
 
 /// What a response carries besides its data, and so the least length of any frame.
@@ -35,54 +37,28 @@ pub fn decode(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Violation> {
     };
     let len = usize::from(u16::from_be_bytes(prefix));
     if len < RESPONSE_FIELDS {
-        return Err(Violation::ShortFrame {
-            len,
-            least: RESPONSE_FIELDS,
-        });
+        return Err(Violation::ShortFrame { len, least: RESPONSE_FIELDS });
     }
     let Some(body) = rest.get(..len) else {
         return Ok(None);
     };
     let used = prefix.len() + len;
     let Some((body, &session)) = body.split_last_chunk() else {
-        return Err(Violation::ShortFrame {
-            len,
-            least: RESPONSE_FIELDS,
-        });
+        return Err(Violation::ShortFrame { len, least: RESPONSE_FIELDS });
     };
     let session = u32::from_le_bytes(session);
     if session & RESPONSE_BIT != 0 {
         let session = session & !RESPONSE_BIT;
-        return Ok(Some((
-            Frame::Response {
-                session,
-                data: body,
-            },
-            used,
-        )));
+        return Ok(Some((Frame::Response { session, data: body }, used)));
     }
     let Some((body, &cmd)) = body.split_last_chunk() else {
-        return Err(Violation::ShortRequest {
-            len,
-            least: REQUEST_FIELDS,
-        });
+        return Err(Violation::ShortRequest { len, least: REQUEST_FIELDS });
     };
     let Some((data, &trace)) = body.split_last_chunk() else {
-        return Err(Violation::ShortRequest {
-            len,
-            least: REQUEST_FIELDS,
-        });
+        return Err(Violation::ShortRequest { len, least: REQUEST_FIELDS });
     };
     let (cmd, trace) = (u32::from_le_bytes(cmd), u64::from_le_bytes(trace));
-    Ok(Some((
-        Frame::Request {
-            session,
-            cmd,
-            trace,
-            data,
-        },
-        used,
-    )))
+    Ok(Some((Frame::Request { session, cmd, trace, data }, used)))
 }
 
 /// Appends a request to `out`. Of `session` the low 31 bits are used.
@@ -91,13 +67,13 @@ pub fn decode(input: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Violation> {
 ///
 /// [`TooLarge`] when `data` is over [`MAX_REQUEST_DATA`]; `out` is then as it was.
 pub fn encode_request(
-    out: &mut Vec<u8>,
+    out: &mut BytesMut,
     session: u32,
     cmd: u32,
     trace: u64,
     data: &[u8],
 ) -> Result<(), TooLarge> {
-    let prefix = prefix(data, REQUEST_FIELDS, "request")?;
+    let prefix = prefix(data.len(), REQUEST_FIELDS, "request")?;
     out.reserve(prefix.len() + data.len() + REQUEST_FIELDS);
     out.extend_from_slice(&prefix);
     out.extend_from_slice(data);
@@ -112,8 +88,8 @@ pub fn encode_request(
 /// # Errors
 ///
 /// [`TooLarge`] when `data` is over [`MAX_RESPONSE_DATA`]; `out` is then as it was.
-pub fn encode_response(out: &mut Vec<u8>, session: u32, data: &[u8]) -> Result<(), TooLarge> {
-    let prefix = prefix(data, RESPONSE_FIELDS, "response")?;
+pub fn encode_response(out: &mut BytesMut, session: u32, data: &[u8]) -> Result<(), TooLarge> {
+    let prefix = prefix(data.len(), RESPONSE_FIELDS, "response")?;
     out.reserve(prefix.len() + data.len() + RESPONSE_FIELDS);
     out.extend_from_slice(&prefix);
     out.extend_from_slice(data);
@@ -121,16 +97,20 @@ pub fn encode_response(out: &mut Vec<u8>, session: u32, data: &[u8]) -> Result<(
     Ok(())
 }
 
-/// The length prefix of a frame of `data` and `fields` further bytes.
-fn prefix(data: &[u8], fields: usize, what: &'static str) -> Result<[u8; 2], TooLarge> {
-    // A slice holds at most isize::MAX bytes, so the sum cannot overflow.
-    match u16::try_from(data.len() + fields) {
+/// Whether a request can carry `size` bytes of data.
+///
+/// # Errors
+///
+/// [`TooLarge`] when it cannot.
+pub fn check_request(size: usize) -> Result<(), TooLarge> {
+    prefix(size, REQUEST_FIELDS, "request").map(|_| ())
+}
+
+/// The length prefix of a frame of `size` bytes of data and `fields` further bytes.
+fn prefix(size: usize, fields: usize, what: &'static str) -> Result<[u8; 2], TooLarge> {
+    match u16::try_from(size.saturating_add(fields)) {
         Ok(len) => Ok(len.to_be_bytes()),
-        Err(_) => Err(TooLarge {
-            size: data.len(),
-            limit: usize::from(u16::MAX) - fields,
-            what,
-        }),
+        Err(_) => Err(TooLarge { size, limit: usize::from(u16::MAX) - fields, what }),
     }
 }
 
@@ -152,28 +132,16 @@ mod tests {
         ),
         (
             b"\x00\x09world\x0d\x0c\x0b\x8a",
-            Frame::Response {
-                session: 0x0a0b_0c0d,
-                data: b"world",
-            },
+            Frame::Response { session: 0x0a0b_0c0d, data: b"world" },
         ),
-        (
-            b"\x00\x04\x07\x00\x00\x80",
-            Frame::Response {
-                session: 7,
-                data: b"",
-            },
-        ),
+        (b"\x00\x04\x07\x00\x00\x80", Frame::Response { session: 7, data: b"" }),
     ];
 
-    fn encode(out: &mut Vec<u8>, frame: &Frame<'_>) -> Result<(), TooLarge> {
+    fn encode(out: &mut BytesMut, frame: &Frame<'_>) -> Result<(), TooLarge> {
         match *frame {
-            Frame::Request {
-                session,
-                cmd,
-                trace,
-                data,
-            } => encode_request(out, session, cmd, trace, data),
+            Frame::Request { session, cmd, trace, data } => {
+                encode_request(out, session, cmd, trace, data)
+            }
             Frame::Response { session, data } => encode_response(out, session, data),
         }
     }
@@ -182,7 +150,7 @@ mod tests {
     fn vectors_are_read_and_written() {
         for (bytes, frame) in VECTORS {
             assert_eq!(decode(bytes), Ok(Some((*frame, bytes.len()))));
-            let mut out = Vec::new();
+            let mut out = BytesMut::new();
             encode(&mut out, frame).unwrap();
             assert_eq!(out, *bytes);
         }
@@ -200,10 +168,7 @@ mod tests {
     #[test]
     fn a_length_below_four_is_refused_by_the_prefix_alone() {
         for len in 0..4u8 {
-            let wanted = Err(Violation::ShortFrame {
-                len: usize::from(len),
-                least: 4,
-            });
+            let wanted = Err(Violation::ShortFrame { len: usize::from(len), least: 4 });
             assert_eq!(decode(&[0, len]), wanted);
         }
         assert_eq!(decode(&[0, 4]), Ok(None));
@@ -214,20 +179,12 @@ mod tests {
         for len in 4..16u8 {
             let mut bytes = vec![0, len];
             bytes.resize(2 + usize::from(len), 0);
-            let wanted = Err(Violation::ShortRequest {
-                len: usize::from(len),
-                least: 16,
-            });
+            let wanted = Err(Violation::ShortRequest { len: usize::from(len), least: 16 });
             assert_eq!(decode(&bytes), wanted);
         }
         let mut least = vec![0; 18];
         least[1] = 16;
-        let frame = Frame::Request {
-            session: 0,
-            cmd: 0,
-            trace: 0,
-            data: b"",
-        };
+        let frame = Frame::Request { session: 0, cmd: 0, trace: 0, data: b"" };
         assert_eq!(decode(&least), Ok(Some((frame, 18))));
     }
 
@@ -237,36 +194,17 @@ mod tests {
         assert_eq!((MAX_REQUEST_DATA, MAX_RESPONSE_DATA), (65_519, 65_531));
 
         let mut out = b"before".to_vec();
-        let refused = TooLarge {
-            size: 65_520,
-            limit: 65_519,
-            what: "request",
-        };
-        assert_eq!(
-            encode_request(&mut out, 1, 2, 3, &data[..65_520]),
-            Err(refused)
-        );
-        let refused = TooLarge {
-            size: 65_532,
-            limit: 65_531,
-            what: "response",
-        };
+        let refused = TooLarge { size: 65_520, limit: 65_519, what: "request" };
+        assert_eq!(encode_request(&mut out, 1, 2, 3, &data[..65_520]), Err(refused));
+        let refused = TooLarge { size: 65_532, limit: 65_531, what: "response" };
         assert_eq!(encode_response(&mut out, 1, &data), Err(refused));
         assert_eq!(out, b"before");
 
         for frame in [
-            Frame::Request {
-                session: 1,
-                cmd: 2,
-                trace: 3,
-                data: &data[..65_519],
-            },
-            Frame::Response {
-                session: 1,
-                data: &data[..65_531],
-            },
+            Frame::Request { session: 1, cmd: 2, trace: 3, data: &data[..65_519] },
+            Frame::Response { session: 1, data: &data[..65_531] },
         ] {
-            let mut out = Vec::new();
+            let mut out = BytesMut::new();
             encode(&mut out, &frame).unwrap();
             assert_eq!(decode(&out), Ok(Some((frame, 65_537))));
         }
@@ -274,21 +212,13 @@ mod tests {
 
     #[test]
     fn session_numbers_are_31_bits_on_both_sides() {
-        let mut out = Vec::new();
+        let mut out = BytesMut::new();
         encode_request(&mut out, 0x8000_0001, 0, 0, b"").unwrap();
-        let frame = Frame::Request {
-            session: 1,
-            cmd: 0,
-            trace: 0,
-            data: b"",
-        };
+        let frame = Frame::Request { session: 1, cmd: 0, trace: 0, data: b"" };
         assert_eq!(decode(&out), Ok(Some((frame, 18))));
         out.clear();
         encode_response(&mut out, u32::MAX, b"").unwrap();
-        let frame = Frame::Response {
-            session: 0x7fff_ffff,
-            data: b"",
-        };
+        let frame = Frame::Response { session: 0x7fff_ffff, data: b"" };
         assert_eq!(decode(&out), Ok(Some((frame, 6))));
     }
 
@@ -298,16 +228,8 @@ mod tests {
     fn frame(owned: &Owned) -> Frame<'_> {
         let (session, data, request) = owned;
         match *request {
-            Some((cmd, trace)) => Frame::Request {
-                session: *session,
-                cmd,
-                trace,
-                data,
-            },
-            None => Frame::Response {
-                session: *session,
-                data,
-            },
+            Some((cmd, trace)) => Frame::Request { session: *session, cmd, trace, data },
+            None => Frame::Response { session: *session, data },
         }
     }
 
@@ -348,7 +270,7 @@ mod tests {
         ) {
             let input = [&len.to_be_bytes()[..], &body].concat();
             if let Ok(Some((frame, used))) = decode(&input) {
-                let mut out = Vec::new();
+                let mut out = BytesMut::new();
                 encode(&mut out, &frame).unwrap();
                 prop_assert_eq!(&out[..], &input[..used]);
             }

@@ -63,10 +63,7 @@ impl fmt::Display for Violation {
             Self::ShortFrame { len, least } => ("frame", len, least),
             Self::ShortRequest { len, least } => ("request", len, least),
         };
-        write!(
-            f,
-            "{what} with a length of {len}, which must be at least {least}"
-        )
+        write!(f, "{what} with a length of {len}, which must be at least {least}")
     }
 }
 
@@ -85,11 +82,7 @@ pub struct TooLarge {
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} data of {} bytes is over the limit of {}",
-            self.what, self.size, self.limit
-        )
+        write!(f, "{} data of {} bytes is over the limit of {}", self.what, self.size, self.limit)
     }
 }
 
@@ -110,12 +103,7 @@ mod tests {
             "request with a length of 15, which must be at least 16"
         );
         assert_eq!(
-            TooLarge {
-                size: 65520,
-                limit: 65519,
-                what: "request"
-            }
-            .to_string(),
+            TooLarge { size: 65520, limit: 65519, what: "request" }.to_string(),
             "request data of 65520 bytes is over the limit of 65519"
         );
     }

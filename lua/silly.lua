@@ -1,0 +1,102 @@
+--- silly: the loop, and the names that scripts of the 2025-10 edition find here.
+
+local core = require "silly.core"
+local scheduler = require "silly.internal.scheduler"
+local loop = require "silly.internal.loop"
+local check = require "silly.internal.check"
+local logger = require "silly.logger"
+local task = require "silly.task"
+local start = require "silly.internal.start"
+
+---@class silly
+local silly = {
+	---@type integer this process's id
+	pid = core.pid,
+	---@type string the version of this library
+	version = core.version,
+	---@type string the commit the native library was built from; "" outside a checkout
+	gitsha1 = core.gitsha1,
+
+	fork = task.fork,
+	wait = task.wait,
+	wakeup = task.wakeup,
+	running = task.running,
+	status = task.status,
+	taskstat = task.taskstat,
+	tasks = task.tasks,
+	tracenode = task.tracenode,
+	tracespawn = task.tracespawn,
+	traceset = task.traceset,
+	tracepropagate = task.tracepropagate,
+}
+
+local traceback = debug and debug.traceback
+
+local function explain(problem)
+	local named, text = pcall(tostring, problem)
+	text = "error: " .. (named and text or "(an error object whose tostring fails)")
+	return traceback and traceback(text, 2) or text
+end
+
+--- Calls a function and catches its errors, with a traceback.
+---@return boolean ok
+---@return any ... its results, or the message
+function silly.pcall(fn, ...)
+	return xpcall(fn, explain, ...)
+end
+
+--- Logs an error with a traceback. It does not raise.
+---@param message any
+function silly.error(message)
+	local text = tostring(message)
+	logger.record(logger.ERROR, traceback and traceback(text, 2) or text)
+end
+
+local generated = 0
+
+--- A number that this function has not given before: 1, 2, 3, up to 32 bits.
+---@return integer
+function silly.genid()
+	generated = generated % 0xffffffff + 1
+	return generated
+end
+
+--- Ends the program: everything is closed, what is queued is written for up to two seconds, and the
+--- process exits with `status`. It never returns, and nothing of the script runs any more. In a
+--- host's loop, or a host's own process, only the loop ends.
+---@param status integer? 0 by default; its low 8 bits count
+function silly.exit(status)
+	if status ~= nil then
+		status = check.integer("silly.exit", "the status", status, -2 ^ 31, 2 ^ 32)
+	end
+	loop.exit(status or 0)
+end
+
+--- Runs the loop until nothing can happen any more or silly.exit is called. Needed only where the
+--- loop does not start by itself: see the README.
+---@param main fun()? the first task
+---@return integer status what silly.exit was called with, or 0
+function silly.run(main)
+	if main ~= nil then
+		check.type("silly.run", "the first argument", main, "function")
+		scheduler.fork(main)
+	end
+	start.disarm()
+	local status = loop.run("silly.run")
+	if loop.owns_process and loop.exit_status then
+		os.exit(status)
+	end
+	return status
+end
+
+--- One turn of the loop, for a host that owns the thread: runs what is ready, moves the sockets,
+--- and runs what they brought.
+---@param wait integer? milliseconds to wait for something to happen; 0, the default, never waits
+---@return boolean pending whether anything can still happen
+function silly.step(wait)
+	wait = wait ~= nil and check.integer("silly.step", "the time in milliseconds", wait, 0, 2 ^ 31) or 0
+	start.disarm()
+	return loop.step(wait)
+end
+
+return silly

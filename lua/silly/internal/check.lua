@@ -1,0 +1,93 @@
+--- What every public function does first: say plainly which argument is not what it should be.
+--
+-- A message names the function, the argument, what was wanted and what was given, and points at
+-- the caller of the public function.
+
+local check = {}
+
+local floor, huge = math.floor, math.huge
+
+--- How deep below the script's line the public function calls the functions here.
+local CALLER = 4
+
+local function describe(value)
+	if type(value) == "string" then
+		return ("string %q"):format(#value > 40 and value:sub(1, 37) .. "..." or value)
+	elseif type(value) == "number" then
+		return "number " .. tostring(value)
+	end
+	return type(value)
+end
+
+local function refuse(name, what, wanted, value)
+	error(("%s: %s must be %s, got %s"):format(name, what, wanted, describe(value)), CALLER)
+end
+
+--- Demands a value of one type.
+---@param name string the public function
+---@param what string the argument, as a reader would call it
+---@param wanted type
+function check.type(name, what, value, wanted)
+	if type(value) ~= wanted then
+		local article = wanted:find("^[aeiou]") and "an " or "a "
+		refuse(name, what, article .. wanted, value)
+	end
+end
+
+--- Demands a whole number; numeric strings count, as they do for Lua's own functions.
+---@return integer
+function check.integer(name, what, value, least, most)
+	local number = tonumber(value)
+	if not number or number ~= floor(number) or number == huge or number == -huge then
+		refuse(name, what, "a whole number", value)
+	elseif number < least or number > most then
+		refuse(name, what, ("between %d and %d"):format(least, most), value)
+	end
+	return floor(number)
+end
+
+--- How many letters have to be changed, added or left out to turn one word into the other.
+local function distance(one, other)
+	local row = {}
+	for column = 0, #other do
+		row[column] = column
+	end
+	for line = 1, #one do
+		local diagonal = row[0]
+		row[0] = line
+		for column = 1, #other do
+			local cost = one:byte(line) == other:byte(column) and 0 or 1
+			local best = math.min(diagonal + cost, row[column] + 1, row[column - 1] + 1)
+			diagonal = row[column]
+			row[column] = best
+		end
+	end
+	return row[#other]
+end
+
+--- Demands a table that has no options but the known ones; a stranger is answered with the
+--- nearest one that is known.
+---@param known string[]
+function check.options(name, what, value, known)
+	check.type(name, what, value, "table")
+	local set = {}
+	for _, option in ipairs(known) do
+		set[option] = true
+	end
+	for option in pairs(value) do
+		if not set[option] then
+			local nearest = known[1]
+			for _, candidate in ipairs(known) do
+				if distance(tostring(option), candidate) < distance(tostring(option), nearest) then
+					nearest = candidate
+				end
+			end
+			error(
+				("%s: unknown option '%s' (did you mean '%s'?)"):format(name, tostring(option), nearest),
+				CALLER - 1
+			)
+		end
+	end
+end
+
+return check

@@ -1,0 +1,156 @@
+--- The loop: run what is ready, wait in the reactor, hand its events to whoever asked for them.
+
+local core = require "silly.core"
+local scheduler = require "silly.internal.scheduler"
+
+if core.loaded.loop then
+	return core.loaded.loop
+end
+
+--- What silly.exit may take to write what is queued, in milliseconds.
+local FLUSH_LIMIT = 2000
+
+---@class silly.loop
+local loop = {
+	--- "idle", "own" while run() is at work, "host" while step() is
+	state = "idle",
+	--- set once the loop has run at all
+	ran = false,
+	--- what silly.exit was called with
+	exit_status = nil,
+	--- true where the process is an interpreter's that runs a script, and so ours to end
+	owns_process = false,
+}
+core.loaded.loop = loop
+
+local next_event, drain, count = core.next, scheduler.drain, scheduler.count
+
+---@type table<integer, function>
+local handlers = {}
+
+--- Says who takes the events of one kind.
+---@param kind integer one of core.events
+function loop.on(kind, handler)
+	handlers[kind] = handler
+end
+
+local function dispatch(kind, a, b, c, d, e, f)
+	while kind do
+		handlers[kind](a, b, c, d, e, f)
+		if count() > 0 then
+			drain()
+		end
+		if scheduler.stopped then
+			return
+		end
+		kind, a, b, c, d, e, f = next_event()
+	end
+end
+
+local function deliver()
+	return dispatch(next_event())
+end
+
+--- One turn; waits at most so many milliseconds, or as long as it takes with nil.
+local function turn(wait)
+	loop.ran = true
+	drain()
+	if scheduler.stopped then
+		return
+	end
+	local ok, why = core.turn(count() > 0 and 0 or wait)
+	if not ok then
+		error("silly: " .. why, 0)
+	end
+	-- What raises in here is no task but a lack of memory: it costs one event, not the loop.
+	local fine, problem
+	repeat
+		fine, problem = pcall(deliver)
+		if not fine then
+			pcall(scheduler.report, "[silly] an event was lost: " .. tostring(problem))
+		end
+	until fine
+end
+
+--- True while something can still happen.
+function loop.pending()
+	return not scheduler.stopped and (count() > 0 or core.alive())
+end
+
+--- Tasks that wait for a wakeup that cannot come: says where, once each.
+local function report_stuck()
+	for thread, state in pairs(scheduler.status) do
+		if state == "WAIT" then
+			local where = debug and debug.traceback(thread, "", 1) or tostring(thread)
+			scheduler.report("[silly] the loop ends, but a task still waits:" .. where, "warn")
+		end
+	end
+end
+
+local function enter(state, name)
+	if loop.state ~= "idle" then
+		error(name .. ": the loop is already running", 3)
+	end
+	loop.state = state
+end
+
+--- Runs until nothing can ever happen again, or until silly.exit.
+---@param name string the public function
+---@return integer status of silly.exit, or 0
+function loop.run(name)
+	enter("own", name)
+	core.interruptible(true)
+	local flush = io and io.stdout and function()
+		io.stdout:flush()
+	end or function() end
+	local ok, problem = pcall(function()
+		while loop.pending() do
+			drain()
+			if not scheduler.stopped and loop.pending() then
+				flush() -- what was printed must not wait as long as we do
+				turn(nil)
+			end
+		end
+	end)
+	core.interruptible(false)
+	loop.state = "idle"
+	if not ok then
+		error(problem, 0)
+	end
+	if not scheduler.stopped then
+		report_stuck()
+	end
+	return loop.exit_status or 0
+end
+
+--- One turn for a host that owns the loop.
+---@param wait integer milliseconds
+---@return boolean pending whether anything can still happen
+function loop.step(wait)
+	enter("host", "silly.step")
+	local ok, problem = pcall(turn, wait)
+	loop.state = "idle"
+	if not ok then
+		error(problem, 0)
+	end
+	return loop.pending()
+end
+
+--- Ends everything: the process where it is ours, else the loop.
+---@param status integer
+function loop.exit(status)
+	status = status % 256
+	loop.exit_status = status
+	scheduler.stop()
+	core.shutdown(FLUSH_LIMIT)
+	if loop.owns_process and loop.state ~= "host" then
+		io.stdout:flush()
+		-- At once, from wherever we are: nothing of the script runs any more.
+		os.exit(status)
+	end
+	while scheduler.current do
+		scheduler.suspend()
+	end
+end
+
+return loop

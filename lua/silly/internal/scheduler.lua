@@ -1,0 +1,237 @@
+--- Tasks and the queue of those that are ready: the part of silly that is natural in Lua.
+--
+-- A task is a coroutine that this file resumes. It waits by a plain yield, which only this file
+-- and those built on it may answer; so what Rust does never has to resume anything. Coroutines
+-- are used again once their function has ended, because making them is the dearest part of a task.
+
+local core = require "silly.core"
+
+-- Test runners empty package.loaded between files: the tasks that wait are still the same.
+core.loaded = core.loaded or {}
+if core.loaded.scheduler then
+	return core.loaded.scheduler
+end
+
+local VERSION = "0.1.0"
+if core.version ~= VERSION then
+	error(
+		("silly: the Lua files are version %s but the native library (silly/core) is version %s; "
+			.. "install both from the same build"):format(VERSION, core.version),
+		0
+	)
+end
+
+local co_create, co_resume, co_yield = coroutine.create, coroutine.resume, coroutine.yield
+local co_running = coroutine.running
+local co_yieldable = coroutine.isyieldable -- absent before 5.3
+local co_close = coroutine.close -- absent before 5.4
+local traceback = debug and debug.traceback
+
+--- What tells our yields from a script's own.
+local SUSPEND = {}
+
+--- So many ended coroutines are kept for the next tasks.
+local POOL_LIMIT = 1024
+
+--- A drain that has resumed so many tasks lets the sockets move before it goes on, or a task that
+--- forks itself for ever would starve them.
+local DRAIN_LIMIT = 10000
+
+---@class silly.scheduler
+---@field current thread? the running task
+---@field version string
+---@field stopped boolean set by silly.exit: nothing starts any more
+local scheduler = {
+	current = nil,
+	version = VERSION,
+	stopped = false,
+	--- set while coroutines inherit the hook that starts the loop
+	unhook = nil,
+}
+core.loaded.scheduler = scheduler
+
+---@type table<thread, string>
+local status = setmetatable({}, { __mode = "k" })
+---@type table<thread, any> trace ids
+local traces = setmetatable({}, { __mode = "k" })
+scheduler.status = status
+scheduler.traces = traces
+
+local pool, pooled = {}, 0
+
+-- The ready queue, first come first served: one array each of threads, of what their yield
+-- returns or their function gets, and of the function of those not begun yet (else false).
+local threads, values, functions, count = {}, {}, {}, 0
+local spare_threads, spare_values, spare_functions = {}, {}, {}
+
+--- What a task runs: one function after the other.
+local function body(fn, a, b, c, d, e, f)
+	local thread = co_running()
+	while true do
+		fn(a, b, c, d, e, f)
+		status[thread] = nil
+		traces[thread] = nil
+		if pooled >= POOL_LIMIT then
+			return SUSPEND
+		end
+		pooled = pooled + 1
+		pool[pooled] = thread
+		fn, a, b, c, d, e, f = nil, nil, nil, nil, nil, nil, nil
+		fn, a, b, c, d, e, f = co_yield(SUSPEND)
+	end
+end
+
+local function obtain()
+	if pooled > 0 then
+		local thread = pool[pooled]
+		pool[pooled] = nil
+		pooled = pooled - 1
+		return thread
+	end
+	local thread = co_create(body)
+	if scheduler.unhook then
+		scheduler.unhook(thread)
+	end
+	return thread
+end
+
+--- Called with each task that ends by an error, before its coroutine is closed.
+---@type fun(thread: thread)[]
+local watchers = {}
+
+--- Logs; replaced by silly.logger, which needs this file first.
+scheduler.report = function(message)
+	io.stderr:write(message, "\n")
+end
+
+local function fail(thread, problem)
+	scheduler.current = thread -- the log line carries its trace id
+	local named, text = pcall(tostring, problem)
+	text = named and text or "(an error object whose tostring fails)"
+	local trail = traceback and traceback(thread, text) or text
+	pcall(scheduler.report, "[silly] task failed: " .. trail)
+	status[thread] = nil
+	for index = 1, #watchers do
+		watchers[index](thread)
+	end
+	if co_close then
+		local closed, again = co_close(thread)
+		if not closed and again ~= problem then
+			pcall(scheduler.report, "[silly] closing the failed task: " .. tostring(again))
+		end
+	end
+	traces[thread] = nil
+end
+
+--- Goes on with a task until it waits or ends.
+local function resume(thread, a, b, c, d, e, f, g)
+	scheduler.current = thread
+	status[thread] = "RUN"
+	local ok, yielded = co_resume(thread, a, b, c, d, e, f, g)
+	if not ok then
+		fail(thread, yielded)
+	elseif yielded ~= SUSPEND and status[thread] == "RUN" then
+		-- A yield of the script's own: task.wakeup may answer it.
+		status[thread] = "WAIT"
+	end
+	scheduler.current = nil
+end
+
+--- Starts a task at once, without the ready queue. Only for the loop, between events.
+function scheduler.start(fn, a, b, c, d, e, f)
+	if not scheduler.stopped then
+		resume(obtain(), fn, a, b, c, d, e, f)
+	end
+end
+
+--- Goes on at once with a task that waited for an event. Only for the loop.
+function scheduler.resume(thread, a, b)
+	if not scheduler.stopped then
+		resume(thread, a, b)
+	end
+end
+
+--- Appends a task that has not begun to the ready queue.
+---@return thread
+function scheduler.fork(fn, argument)
+	local thread = obtain()
+	status[thread] = "READY"
+	if not scheduler.stopped then
+		count = count + 1
+		threads[count], values[count], functions[count] = thread, argument, fn
+	end
+	return thread
+end
+
+--- Appends a waiting task to the ready queue.
+function scheduler.ready(thread, value)
+	status[thread] = "READY"
+	if not scheduler.stopped then
+		count = count + 1
+		threads[count], values[count], functions[count] = thread, value, false
+	end
+end
+
+--- How many tasks are ready.
+function scheduler.count()
+	return count
+end
+
+--- Drops every ready task.
+function scheduler.stop()
+	scheduler.stopped = true
+	threads, values, functions, count = {}, {}, {}, 0
+end
+
+--- Runs everything that is ready, and what that makes ready in turn.
+function scheduler.drain()
+	local done = 0
+	while count > 0 and done < DRAIN_LIMIT do
+		local now_threads, now_values, now_functions, now = threads, values, functions, count
+		threads, values, functions, count = spare_threads, spare_values, spare_functions, 0
+		for index = 1, now do
+			local thread, value, fn = now_threads[index], now_values[index], now_functions[index]
+			now_threads[index], now_values[index], now_functions[index] = nil, nil, nil
+			if not scheduler.stopped then
+				if fn == false then
+					resume(thread, value)
+				else
+					resume(thread, fn, value)
+				end
+			end
+		end
+		spare_threads, spare_values, spare_functions = now_threads, now_values, now_functions
+		done = done + now
+	end
+end
+
+--- The running task, for a function that is about to wait; raises where it could not.
+---@param name string the public function
+---@return thread
+function scheduler.task(name)
+	local current = scheduler.current
+	if not current then
+		error(name .. " must run in a task: wrap it in task.fork(function() ... end)", 3)
+	elseif co_running() ~= current then
+		error(name .. " cannot wait inside a coroutine of the script's own; call it from the task itself", 3)
+	elseif co_yieldable and not co_yieldable() then
+		error(
+			name .. " cannot wait here: a C function (table.sort, string.gsub, require ...) is in between",
+			3
+		)
+	end
+	return current
+end
+
+--- Waits until the loop goes on with the running task.
+---@async
+function scheduler.suspend()
+	return co_yield(SUSPEND)
+end
+
+--- Asks to be told of tasks that end by an error.
+function scheduler.watch(watcher)
+	watchers[#watchers + 1] = watcher
+end
+
+return scheduler

@@ -1,0 +1,129 @@
+--- The log: one line per message, on standard error.
+--
+--   2026-01-31 12:00:00 00000000beef0001 I server.lua:12 listening on 127.0.0.1:8888
+--
+-- date, time, the current task's trace id, the level's letter, where, what.
+
+local core = require "silly.core"
+local scheduler = require "silly.internal.scheduler"
+local loop = require "silly.internal.loop"
+local trace = require "silly.trace"
+local check = require "silly.internal.check"
+
+if core.loaded.logger then
+	return core.loaded.logger
+end
+
+---@class silly.logger
+local logger = {
+	DEBUG = 0,
+	INFO = 1,
+	WARN = 2,
+	ERROR = 3,
+}
+core.loaded.logger = logger
+
+local LETTERS = { [0] = "D", "I", "W", "E" }
+--- Tables are shown to this depth.
+local DEPTH = 5
+
+local level = logger.INFO
+
+local show
+
+local function show_table(value, depth)
+	if depth == 0 then
+		return ""
+	end
+	local parts = {}
+	for key, item in pairs(value) do
+		local name = type(key) == "string" and key or "[" .. show(key, depth - 1, true) .. "]"
+		parts[#parts + 1] = name .. "=" .. show(item, depth - 1, true) .. ","
+	end
+	return "{" .. table.concat(parts) .. "}"
+end
+
+function show(value, depth, quoted)
+	if type(value) == "table" then
+		return show_table(value, depth)
+	elseif type(value) == "string" and quoted then
+		return '"' .. value .. '"'
+	end
+	return tostring(value)
+end
+
+--- Where in the script the logging call stands.
+local function where(depth)
+	local info = debug and debug.getinfo(depth + 1, "Sl")
+	if info and info.currentline and info.currentline > 0 then
+		return info.short_src .. ":" .. info.currentline .. " "
+	end
+	return ""
+end
+
+local function write(number, place, text)
+	local stamp = os and os.date("%Y-%m-%d %H:%M:%S ") or ""
+	local line = stamp .. core.trace_text(trace.current()) .. " " .. LETTERS[number] .. " " .. place .. text .. "\n"
+	if io and io.stderr then
+		io.stderr:write(line)
+	end
+end
+
+local function plain(number)
+	return function(...)
+		if number < level then
+			return
+		end
+		local parts = { ... }
+		for index = 1, select("#", ...) do
+			parts[index] = show(parts[index], DEPTH)
+		end
+		write(number, where(2), table.concat(parts, " "))
+	end
+end
+
+local function formatted(number)
+	return function(format, ...)
+		if number >= level then
+			write(number, where(2), string.format(format, ...))
+		end
+	end
+end
+
+logger.debug = plain(logger.DEBUG)
+logger.info = plain(logger.INFO)
+logger.warn = plain(logger.WARN)
+logger.error = plain(logger.ERROR)
+logger.debugf = formatted(logger.DEBUG)
+logger.infof = formatted(logger.INFO)
+logger.warnf = formatted(logger.WARN)
+logger.errorf = formatted(logger.ERROR)
+
+--- The least level that is written.
+---@return integer
+function logger.getlevel()
+	return level
+end
+
+--- Sets the least level that is written; INFO at first.
+---@param number integer one of logger.DEBUG, INFO, WARN, ERROR
+function logger.setlevel(number)
+	level = check.integer("logger.setlevel", "the level", number, logger.DEBUG, logger.ERROR)
+end
+
+--- A line that no script's line stands behind.
+---@param number integer
+---@param text string
+function logger.record(number, text)
+	if number >= level then
+		write(number, "", text)
+	end
+end
+
+loop.on(core.events.LOG, logger.record)
+
+scheduler.report = function(text, severity)
+	logger.record(severity == "warn" and logger.WARN or logger.ERROR, text)
+end
+
+return logger

@@ -1,0 +1,90 @@
+--- Tasks: coroutines that the loop runs, and what they may do to each other.
+--
+-- Forked and woken tasks share one queue, first come first served; everything that is ready has
+-- its turn before the next timer or message.
+
+local scheduler = require "silly.internal.scheduler"
+local check = require "silly.internal.check"
+local trace = require "silly.trace"
+require "silly.internal.start"
+
+---@class silly.task
+local task = {
+	tracenode = trace.setnode,
+	tracespawn = trace.spawn,
+	traceset = trace.attach,
+	tracepropagate = trace.propagate,
+}
+
+local status = scheduler.status
+
+--- Makes a task of a function. It never runs at once but when its turn has come.
+---@param fn fun(argument: any)
+---@param argument any? what the function gets
+---@return thread
+function task.fork(fn, argument)
+	check.type("task.fork", "the first argument", fn, "function")
+	return scheduler.fork(fn, argument)
+end
+
+--- Parks the current task until somebody wakes it.
+---@async
+---@return any value what task.wakeup was given
+function task.wait()
+	local current = scheduler.task("task.wait")
+	if status[current] ~= "RUN" then
+		error("BUG: wait on task stat:" .. tostring(status[current]), 2)
+	end
+	status[current] = "WAIT"
+	return (scheduler.suspend())
+end
+
+--- Makes a parked task ready. It does not run at once.
+---@param thread thread
+---@param value any? what its task.wait returns
+function task.wakeup(thread, value)
+	local state = thread and status[thread]
+	if state ~= "WAIT" then
+		error("BUG: wakeup on task stat:" .. tostring(state), 2)
+	end
+	scheduler.ready(thread, value)
+end
+
+--- The running task; inside a coroutine of the script's own still the task around it, and in a
+--- main chunk that is no task the main thread.
+---@return thread?
+function task.running()
+	return scheduler.current or (coroutine.running())
+end
+
+--- What a task is doing: "READY", "RUN" (also while it sleeps or waits for the network), "WAIT"
+--- for a wakeup, or nil once it has ended.
+---@param thread thread
+---@return string?
+function task.status(thread)
+	return status[thread]
+end
+
+--- How many tasks are ready.
+---@return integer
+function task.taskstat()
+	return scheduler.count()
+end
+
+--- All tasks, each with its status and its traceback.
+---@return table<thread, {status: string, traceback: string}>
+function task.tasks()
+	local all = {}
+	for thread, state in pairs(status) do
+		all[thread] = {
+			status = state,
+			traceback = debug and debug.traceback(thread) or tostring(thread),
+		}
+	end
+	return all
+end
+
+task.readycount = task.taskstat
+task.inspect = task.tasks
+
+return task

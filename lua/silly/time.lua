@@ -1,0 +1,89 @@
+--- Clocks and timers, in milliseconds.
+
+local core = require "silly.core"
+local scheduler = require "silly.internal.scheduler"
+local loop = require "silly.internal.loop"
+local check = require "silly.internal.check"
+require "silly.internal.start"
+
+if core.loaded.time then
+	return core.loaded.time
+end
+
+---@class silly.time
+local time = {}
+core.loaded.time = time
+
+--- A hundred years: what is later than that is never.
+local LONGEST = 100 * 365 * 24 * 3600 * 1000
+
+-- By the native timer's slot, which is used again, so that these stay arrays.
+---@type table<integer, thread>
+local sleeping = {}
+local callbacks, arguments = {}, {}
+
+loop.on(core.events.AWAKE, function(slot)
+	local thread = sleeping[slot]
+	sleeping[slot] = nil
+	scheduler.resume(thread)
+end)
+
+loop.on(core.events.ALARM, function(slot, session)
+	local callback, argument = callbacks[slot], arguments[slot]
+	callbacks[slot], arguments[slot] = nil, nil
+	scheduler.start(callback, argument or session)
+end)
+
+--- Milliseconds that a timer gets: what is negative is due at once.
+local function delay(name, ms)
+	ms = check.integer(name, "the time in milliseconds", ms, -LONGEST, LONGEST)
+	return ms > 0 and ms or 0
+end
+
+--- The time of day, in milliseconds since 1970.
+---@return integer
+function time.now()
+	return core.now()
+end
+
+--- Milliseconds since silly was loaded; never runs back.
+---@return integer
+function time.monotonic()
+	return core.monotonic()
+end
+
+--- Suspends the current task. sleep(0) lets everything that is ready have its turn.
+---@async
+---@param ms integer
+function time.sleep(ms)
+	ms = delay("time.sleep", ms)
+	local current = scheduler.task("time.sleep")
+	sleeping[core.sleep(ms)] = current
+	scheduler.suspend()
+end
+
+--- Calls a function after a while, as a task of its own.
+---@param ms integer
+---@param callback fun(argument: any)
+---@param argument any? what the function gets; without one it gets the session
+---@return integer session for time.cancel
+function time.after(ms, callback, argument)
+	ms = delay("time.after", ms)
+	check.type("time.after", "the callback", callback, "function")
+	local slot, session = core.after(ms)
+	callbacks[slot], arguments[slot] = callback, argument
+	return session
+end
+
+--- Takes a timer back. One that has fired, or never was, is no mistake.
+---@param session integer
+function time.cancel(session)
+	if type(session) == "number" then
+		local slot = core.cancel(session)
+		if slot then
+			callbacks[slot], arguments[slot] = nil, nil
+		end
+	end
+end
+
+return time

@@ -1,0 +1,62 @@
+--- Trace ids: what a request carries from node to node, so that its lines can be found again in
+--- every log.
+--
+-- An id is 64 bits: the node where the trace began, the second when, a sequence number, and the
+-- node that passed it on last, 16 bits each. It belongs to a task. On interpreters without 64-bit
+-- integers an id other than 0 is a string of 16 hexadecimal digits.
+
+local core = require "silly.core"
+local scheduler = require "silly.internal.scheduler"
+local check = require "silly.internal.check"
+
+---@class silly.trace
+local trace = {}
+
+local traces = scheduler.traces
+local NONE = 0
+
+--- Stands for the main chunk, which is no task under a plain interpreter.
+local MAIN = coroutine.create(function() end)
+
+local function exchange(id)
+	local task = scheduler.current or MAIN
+	local previous = traces[task]
+	traces[task] = id ~= NONE and id or nil
+	return previous or NONE
+end
+
+--- Sets this process's node number, of which 16 bits count. Ids made before keep theirs.
+---@param node integer
+function trace.setnode(node)
+	core.trace_node(check.integer("trace.setnode", "the node", node, -2 ^ 53, 2 ^ 53))
+end
+
+--- Begins a new trace in the current task.
+---@return integer previous the id it had before, or 0
+function trace.spawn()
+	return exchange(core.trace_spawn())
+end
+
+--- Attaches an id to the current task; nil or 0 for none.
+---@param id integer?
+---@return integer previous the id it had before, or 0
+function trace.attach(id)
+	if id ~= nil and type(id) ~= "number" and type(id) ~= type(core.trace_propagate(2 ^ 40)) then
+		check.type("trace.attach", "the id", id, "number")
+	end
+	return exchange(id or NONE)
+end
+
+--- The current task's id as the next node is to see it: passed on by this one.
+---@return integer
+function trace.propagate()
+	return core.trace_propagate(trace.current())
+end
+
+--- The current task's id, or 0.
+---@return integer
+function trace.current()
+	return traces[scheduler.current or MAIN] or NONE
+end
+
+return trace

@@ -1,0 +1,1 @@
+return require("silly.core").zproto

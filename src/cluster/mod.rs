@@ -1,0 +1,200 @@
+//! The cluster: handles, connections, calls in flight, and what becomes of each.
+//!
+//! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
+//! - `traffic`: what sockets, dials and deadlines bring.
+//! - `peer`, `link`, `door`, `request`: one of each thing there is; `limits`: its bounds.
+//!
+//! Nothing in here knows Lua, and every way a request can end passes through
+//! [`Cluster::conclude`], so each ends exactly once.
+
+mod door;
+pub mod limits;
+mod link;
+mod operations;
+mod peer;
+mod request;
+mod traffic;
+
+use std::task::Poll;
+
+use crate::net::errno;
+use crate::reactor::Reactor;
+use crate::reactor::event::{Event, Span};
+use crate::reason::Reason;
+use crate::registry::{Id, Registry};
+use crate::sessions::Sessions;
+use crate::wire::gen1;
+
+use door::Door;
+use limits::Limits;
+use link::{Link, Phase};
+use peer::{Peer, State};
+use request::{Request, Stage};
+
+pub use operations::{Listening, Submitted};
+pub use request::Kind;
+
+/// So many queued bytes are written at once rather than at the end of the turn.
+const EARLY_WRITE: usize = 8 * 1024;
+
+/// How a request ends.
+enum Outcome {
+    Answer(Span),
+    Done,
+    Failure(Reason),
+}
+
+/// All handles and connections of one Lua state.
+#[derive(Default)]
+pub struct Cluster {
+    peers: Registry<Peer>,
+    links: Registry<Link>,
+    doors: Registry<Door>,
+    requests: Registry<Request>,
+    sessions: Sessions<Id>,
+    /// Links with bytes to write.
+    dirty: Vec<Id>,
+    limits: Limits,
+    strays: u64,
+}
+
+impl Cluster {
+    /// True while something can still happen by itself: a connection, a listener, a request.
+    pub fn is_alive(&self) -> bool {
+        !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
+    }
+
+    /// Answers that nobody waited for.
+    pub fn strays(&self) -> u64 {
+        self.strays
+    }
+
+    /// Ends a request: its deadline goes, and its event is on the way.
+    fn conclude(&mut self, reactor: &mut Reactor, id: Id, outcome: Outcome) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        if matches!(std::mem::replace(&mut request.stage, Stage::Over), Stage::Over) {
+            return;
+        }
+        reactor.disarm(request.deadline);
+        reactor.push(match outcome {
+            Outcome::Answer(data) => Event::Reply { request: id, data },
+            Outcome::Done => Event::Done { request: id },
+            Outcome::Failure(why) => Event::Failed { request: id, why },
+        });
+    }
+
+    /// Ends a request that will never be sent. A connect does not fail: its handle will try again.
+    fn give_up(&mut self, reactor: &mut Reactor, id: Id, why: &Reason) {
+        let outcome = match self.requests.get(id) {
+            Some(Request { kind: Kind::Connect, .. }) => Outcome::Done,
+            _ => Outcome::Failure(why.clone()),
+        };
+        self.conclude(reactor, id, outcome);
+    }
+
+    /// Frees what an event stood for, when it is delivered. False when the script has closed the
+    /// peer meanwhile and the event is not to be delivered any more.
+    pub fn deliver(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Reply { request, .. }
+            | Event::Done { request }
+            | Event::Failed { request, .. } => {
+                self.requests.remove(*request);
+                true
+            }
+            Event::Request { peer, .. }
+            | Event::Connected { peer, .. }
+            | Event::Accepted { peer, .. } => self.peers.get(*peer).is_some(),
+            Event::Closed { peer, .. } => {
+                let Some(known) = self.peers.get(*peer) else { return false };
+                // An accepted peer can never come back.
+                if known.address.is_none() {
+                    self.peers.remove(*peer);
+                }
+                true
+            }
+            Event::Awake { .. } | Event::Alarm { .. } | Event::Log { .. } => true,
+        }
+    }
+
+    /// Queues a message on a connection. Its session opens only here, so that sessions count in
+    /// the order of the wire.
+    fn transmit(
+        &mut self,
+        reactor: &mut Reactor,
+        link: Id,
+        asker: Option<Id>,
+        message: &Message<'_>,
+    ) {
+        let Some(known) = self.links.get_mut(link) else { return };
+        let session = match asker {
+            Some(request) => self.sessions.open(link.to_bits(), request),
+            None => self.sessions.skip(),
+        };
+        let Message { cmd, trace, data } = *message;
+        // OK because the size was checked before the request was taken in.
+        let _ = gen1::encode_request(known.connection.out(), session, cmd, trace, data);
+        if let Some(request) = asker.and_then(|asker| self.requests.get_mut(asker)) {
+            request.stage = Stage::Asked { session };
+        }
+        self.soil(reactor, link);
+    }
+
+    /// True when another message may be queued on this connection.
+    fn has_room(&self, link: Id) -> bool {
+        self.links.get(link).is_some_and(|known| {
+            known.connection.queued() < self.limits.queue
+                && self.sessions.count(link.to_bits()) < self.limits.calls
+        })
+    }
+
+    /// Notes that a connection has bytes to write, and writes a large batch early: holding all of
+    /// it back to the end of the turn would make the two ends work in turns.
+    fn soil(&mut self, reactor: &mut Reactor, link: Id) {
+        let Some(known) = self.links.get_mut(link) else { return };
+        if !known.dirty {
+            known.dirty = true;
+            self.dirty.push(link);
+        }
+        if known.connection.queued() >= EARLY_WRITE
+            && let Poll::Ready(Err(error)) = known.poll_write()
+        {
+            self.break_off(reactor, link, errno::number(&error));
+        }
+    }
+
+    /// A connection has ended, not by the script's doing. The close callback comes before what
+    /// the callers hear, so that whoever calls again finds the handle as it is.
+    fn break_off(&mut self, reactor: &mut Reactor, link: Id, errno: i32) {
+        let Some(known) = self.links.remove(link) else { return };
+        if let Phase::Flushing { limit } | Phase::Lingering { limit } = known.phase {
+            reactor.disarm(limit);
+            return;
+        }
+        reactor.push(Event::Closed { peer: known.peer, errno });
+        self.abandon(reactor, link);
+        if let Some(peer) = self.peers.get_mut(known.peer) {
+            peer.state = State::Down;
+            for request in peer.dequeue_all() {
+                self.give_up(reactor, request, &Reason::Closed);
+            }
+        }
+    }
+
+    /// Fails every call that waits for an answer on this connection.
+    fn abandon(&mut self, reactor: &mut Reactor, link: Id) {
+        let mut asked = Vec::new();
+        self.sessions.abandon(link.to_bits(), |request| asked.push(request));
+        for request in asked {
+            self.conclude(reactor, request, Outcome::Failure(Reason::Closed));
+        }
+    }
+}
+
+/// A request's parts on their way to the wire.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    pub cmd: u32,
+    pub trace: u64,
+    pub data: &'a [u8],
+}

@@ -1,0 +1,230 @@
+//! What scripts ask of the cluster.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::net::address::Address;
+use crate::net::errno;
+use crate::net::listener::Listener;
+use crate::reactor::inbox::Key;
+use crate::reactor::{Alarm, Reactor, Refusal};
+use crate::reason::Reason;
+use crate::registry::Id;
+use crate::wire::{TooLarge, gen1};
+
+use super::door::Door;
+use super::link::{CLOSE_LIMIT, Phase};
+use super::peer::{Peer, State};
+use super::request::{Kind, Request, Stage, Unsent};
+use super::{Cluster, Message};
+
+/// A listener that was opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    pub id: Id,
+    /// The address really bound.
+    pub local: SocketAddr,
+}
+
+/// What became of a request at once.
+#[derive(Debug)]
+pub enum Submitted {
+    /// It is queued on the connection, and nothing more will be heard of it.
+    Sent,
+    /// An event will say how it ended.
+    Waiting(Id),
+    /// It will not be sent.
+    Refused(Reason),
+}
+
+impl Cluster {
+    /// Listens; synchronous. The reason carries the address.
+    pub fn listen(
+        &mut self,
+        reactor: &mut Reactor,
+        address: SocketAddr,
+        backlog: u32,
+    ) -> Result<Listening, String> {
+        let bound = reactor.enter(|| Listener::bind(address, backlog));
+        let listener = bound
+            .map_err(|refusal| refusal.to_string())?
+            .map_err(|error| format!("listen {address}: {}", errno::reason(&error)))?;
+        let local = listener.local();
+        let id =
+            self.doors.insert_with(|id| Door::new(listener, reactor.source(Key::Door(id.slot()))));
+        Ok(Listening { id, local })
+    }
+
+    /// Stops listening. Connections taken in before stay.
+    pub fn close_listener(&mut self, listener: Id) {
+        self.doors.remove(listener);
+    }
+
+    /// Makes a handle, without dialling.
+    pub fn open(&mut self, address: Address) -> Id {
+        self.peers.insert(Peer::outgoing(address))
+    }
+
+    /// Waits for a handle's dial, which is started if there is none. `Sent` when the handle is
+    /// connected already.
+    pub fn join(&mut self, reactor: &mut Reactor, peer: Id, timeout: u64) -> Submitted {
+        match self.peers.get(peer) {
+            None => Submitted::Refused(Reason::PeerClosed),
+            Some(Peer { state: State::Up { .. }, .. }) => Submitted::Sent,
+            Some(_) => match self.dial(reactor, peer, timeout) {
+                Ok(()) => self.enqueue(reactor, Kind::Connect, peer, None, timeout),
+                Err(refusal) => Submitted::Refused(refusal.to_string().into()),
+            },
+        }
+    }
+
+    /// True while a handle's dial is under way.
+    pub fn is_dialing(&self, peer: Id) -> bool {
+        matches!(self.peers.get(peer), Some(Peer { state: State::Dialing { .. }, .. }))
+    }
+
+    /// Sends a message, with an answer to wait for or without. `timeout` is in milliseconds from
+    /// now and covers everything: lookup, dial, room, answer.
+    pub fn submit(
+        &mut self,
+        reactor: &mut Reactor,
+        kind: Kind,
+        peer: Id,
+        message: &Message<'_>,
+        timeout: u64,
+    ) -> Submitted {
+        let Some(known) = self.peers.get(peer) else {
+            return Submitted::Refused(Reason::PeerClosed);
+        };
+        if let Err(too_large) = gen1::check_request(message.data.len()) {
+            return Submitted::Refused(too_large.to_string().into());
+        }
+        match known.state {
+            State::Up { link } if known.is_idle() && self.has_room(link) => {
+                let asker = (kind == Kind::Call)
+                    .then(|| self.admit(reactor, kind, peer, Stage::Waiting(None), timeout));
+                self.transmit(reactor, link, asker, message);
+                return asker.map_or(Submitted::Sent, Submitted::Waiting);
+            }
+            State::Up { .. } | State::Dialing { .. } => {}
+            State::Down => {
+                if known.address.is_none() {
+                    return Submitted::Refused(Reason::PeerClosed);
+                }
+                if let Some(why) = known.pausing(reactor.now()) {
+                    return Submitted::Refused(why.clone());
+                }
+                if let Err(refusal) = self.dial(reactor, peer, timeout) {
+                    return Submitted::Refused(refusal.to_string().into());
+                }
+            }
+        }
+        let unsent = Unsent { cmd: message.cmd, trace: message.trace, data: message.data.into() };
+        self.enqueue(reactor, kind, peer, Some(unsent), timeout)
+    }
+
+    /// Takes a request in and lets it wait in its peer's queue.
+    fn enqueue(
+        &mut self,
+        reactor: &mut Reactor,
+        kind: Kind,
+        peer: Id,
+        unsent: Option<Unsent>,
+        timeout: u64,
+    ) -> Submitted {
+        let id = self.admit(reactor, kind, peer, Stage::Waiting(unsent), timeout);
+        if let Some(known) = self.peers.get_mut(peer) {
+            known.enqueue(id);
+        }
+        Submitted::Waiting(id)
+    }
+
+    fn admit(
+        &mut self,
+        reactor: &mut Reactor,
+        kind: Kind,
+        peer: Id,
+        stage: Stage,
+        timeout: u64,
+    ) -> Id {
+        self.requests.insert_with(|id| Request {
+            kind,
+            peer,
+            deadline: reactor.arm(timeout, Alarm::Request(id)),
+            stage,
+        })
+    }
+
+    /// Starts a dial unless one is under way; everybody who needs the connection shares it.
+    fn dial(&mut self, reactor: &mut Reactor, peer: Id, timeout: u64) -> Result<(), Refusal> {
+        let Some(Peer { state: state @ State::Down, address: Some(address), .. }) =
+            self.peers.get_mut(peer)
+        else {
+            return Ok(());
+        };
+        let patience = Duration::from_millis(timeout);
+        let (job, abort) = reactor.dial(peer, address.clone(), patience)?;
+        *state = State::Dialing { job, abort };
+        Ok(())
+    }
+
+    /// A request has been handled: `answer` goes to the connection it came by, unless that is gone
+    /// or closed. `None` ends it without an answer.
+    pub fn respond(
+        &mut self,
+        reactor: &mut Reactor,
+        link: Id,
+        session: u32,
+        answer: Option<&[u8]>,
+    ) -> Result<(), TooLarge> {
+        let Some(known) = self.links.get_mut(link) else { return Ok(()) };
+        known.handling = known.handling.saturating_sub(1);
+        let Some(data) = answer else { return Ok(()) };
+        if !known.is_open() {
+            return Ok(());
+        }
+        gen1::encode_response(known.connection.out(), session, data)?;
+        let queued = known.connection.queued();
+        self.soil(reactor, link);
+        if queued > self.limits.answers {
+            self.refuse(reactor, link, libc::ENOBUFS, "it does not read its answers");
+        }
+        Ok(())
+    }
+
+    /// Closes a handle for good. What was queued is still written, within a bound; calls that wait
+    /// on it end at once.
+    pub fn close_peer(&mut self, reactor: &mut Reactor, peer: Id) {
+        let Some(mut known) = self.peers.remove(peer) else { return };
+        let why = match known.state {
+            State::Down => Reason::PeerClosed,
+            State::Dialing { ref abort, .. } => {
+                abort.abort();
+                Reason::PeerClosed
+            }
+            State::Up { link } => {
+                if let Some(known) = self.links.get_mut(link) {
+                    let limit = reactor.arm(CLOSE_LIMIT, Alarm::Link(link));
+                    known.phase = Phase::Flushing { limit };
+                    known.source.note();
+                }
+                self.abandon(reactor, link);
+                Reason::Closed
+            }
+        };
+        for request in known.dequeue_all() {
+            self.give_up(reactor, request, &why);
+        }
+    }
+
+    /// Closes everything, as [`close_peer`](Self::close_peer) and
+    /// [`close_listener`](Self::close_listener) do.
+    pub fn close_all(&mut self, reactor: &mut Reactor) {
+        for door in self.doors.ids() {
+            self.close_listener(door);
+        }
+        for peer in self.peers.ids() {
+            self.close_peer(reactor, peer);
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What sockets, dials and deadlines bring to the cluster.
+
+use std::task::Poll;
+
+use tokio::net::TcpStream;
+
+use crate::net::connection::{Arrival, Connection};
+use crate::net::errno;
+use crate::reactor::event::{Event, Level, Span};
+use crate::reactor::inbox::{Dialed, Key};
+use crate::reactor::{Alarm, Driver, Reactor};
+use crate::reason::Reason;
+use crate::registry::Id;
+use crate::wire::{Frame, gen1};
+
+use super::door::{ACCEPT_BATCH, ACCEPT_PAUSE};
+use super::link::{Link, Phase};
+use super::peer::{Peer, State};
+use super::request::{Kind, Request, Stage};
+use super::{Cluster, Message, Outcome};
+
+impl Driver for Cluster {
+    fn ready(&mut self, reactor: &mut Reactor, key: Key) {
+        match key {
+            Key::Link(slot) => {
+                if let Some(link) = self.links.at(slot) {
+                    self.serve_link(reactor, link);
+                }
+            }
+            Key::Door(slot) => {
+                if let Some(door) = self.doors.at(slot) {
+                    self.serve_door(reactor, door);
+                }
+            }
+        }
+    }
+
+    fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed) {
+        let peer = dialed.owner;
+        match self.peers.get(peer) {
+            Some(Peer { state: State::Dialing { job, .. }, .. }) if *job == dialed.job => {}
+            // Closed meanwhile, or given up: nobody wants this connection.
+            _ => return,
+        }
+        let connected = dialed
+            .outcome
+            .and_then(|stream| Connection::new(stream).map_err(|error| errno::reason(&error)));
+        match connected {
+            Ok(connection) => {
+                let link = self.establish(reactor, peer, connection);
+                if let Some(known) = self.peers.get_mut(peer) {
+                    known.succeeded();
+                }
+                reactor.push(Event::Connected { peer, fd: link.to_bits() });
+                self.pump(reactor, peer);
+            }
+            Err(text) => {
+                let why = Reason::from(text);
+                let now = reactor.now();
+                let Some(known) = self.peers.get_mut(peer) else { return };
+                known.state = State::Down;
+                known.failed(why.clone(), now);
+                for request in known.dequeue_all() {
+                    self.give_up(reactor, request, &why);
+                }
+            }
+        }
+    }
+
+    fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm) {
+        match alarm {
+            Alarm::Request(request) => self.time_out(reactor, request),
+            Alarm::Link(link) => {
+                self.links.remove(link);
+            }
+            Alarm::Door(door) => {
+                if let Some(door) = self.doors.get(door) {
+                    door.source.note();
+                }
+            }
+            Alarm::Timer(_) => {}
+        }
+    }
+
+    fn flush(&mut self, reactor: &mut Reactor) {
+        // Writing makes room, and room lets more be queued, until the kernel takes no more.
+        while let Some(link) = self.dirty.pop() {
+            let Some(known) = self.links.get_mut(link) else { continue };
+            known.dirty = false;
+            let peer = known.peer;
+            match known.poll_write() {
+                Poll::Ready(Err(error)) => {
+                    self.break_off(reactor, link, errno::number(&error));
+                }
+                _ => self.pump(reactor, peer),
+            }
+        }
+    }
+}
+
+impl Cluster {
+    /// Makes `connection` the one of `peer`.
+    fn establish(&mut self, reactor: &Reactor, peer: Id, connection: Connection) -> Id {
+        let link = self
+            .links
+            .insert_with(|id| Link::new(peer, connection, reactor.source(Key::Link(id.slot()))));
+        if let Some(known) = self.peers.get_mut(peer) {
+            known.state = State::Up { link };
+        }
+        link
+    }
+
+    fn serve_door(&mut self, reactor: &mut Reactor, door: Id) {
+        for _ in 0..ACCEPT_BATCH {
+            let Some(known) = self.doors.get_mut(door) else { return };
+            known.source.heed();
+            match known.poll_accept() {
+                Poll::Pending => return,
+                Poll::Ready(Ok(stream)) => {
+                    known.troubled = false;
+                    self.welcome(reactor, stream);
+                }
+                Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
+                Poll::Ready(Err(error)) => {
+                    if !std::mem::replace(&mut known.troubled, true) {
+                        let local = known.listener.local();
+                        let why = errno::reason(&error);
+                        reactor.log(Level::Error, format!("[cluster] accept on {local}: {why}"));
+                    }
+                    reactor.arm(ACCEPT_PAUSE, Alarm::Door(door));
+                    return;
+                }
+            }
+        }
+        if let Some(known) = self.doors.get(door) {
+            known.source.note();
+        }
+    }
+
+    fn welcome(&mut self, reactor: &mut Reactor, stream: TcpStream) {
+        // It may be gone already; then there is nobody to tell.
+        let Ok(connection) = Connection::new(stream) else { return };
+        let remote = connection.remote();
+        let peer = self.peers.insert(Peer::accepted());
+        let link = self.establish(reactor, peer, connection);
+        reactor.push(Event::Accepted { peer, fd: link.to_bits(), remote });
+    }
+
+    fn serve_link(&mut self, reactor: &mut Reactor, link: Id) {
+        let Some(known) = self.links.get_mut(link) else { return };
+        let peer = known.peer;
+        known.source.heed();
+        if let Poll::Ready(Err(error)) = known.poll_write() {
+            return self.break_off(reactor, link, errno::number(&error));
+        }
+        if let Phase::Flushing { limit } = known.phase
+            && known.connection.queued() == 0
+        {
+            known.phase = Phase::Lingering { limit };
+            if let Poll::Ready(Err(error)) = known.poll_finish() {
+                return self.break_off(reactor, link, errno::number(&error));
+            }
+        }
+        loop {
+            let Some(known) = self.links.get_mut(link) else { return };
+            let Some(arena) = reactor.arena() else {
+                known.source.note();
+                break;
+            };
+            let start = arena.len();
+            match known.poll_read(arena) {
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => {
+                    return self.break_off(reactor, link, errno::number(&error));
+                }
+                Poll::Ready(Ok(Arrival::End)) => return self.break_off(reactor, link, 0),
+                Poll::Ready(Ok(Arrival::Bytes { more })) => {
+                    match known.is_open() {
+                        true => self.digest(reactor, link, start),
+                        false => arena.truncate(start),
+                    }
+                    if more {
+                        // Others first: this one goes on in the next turn.
+                        if let Some(known) = self.links.get(link) {
+                            known.source.note();
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        self.pump(reactor, peer);
+    }
+
+    /// Takes the frames out of what has arrived since `start`, and keeps the rest for later.
+    fn digest(&mut self, reactor: &mut Reactor, link: Id, start: usize) {
+        let mut position = start;
+        loop {
+            let Some(arena) = reactor.arena_from(position) else { return };
+            let (frame, used) = match gen1::decode(arena) {
+                Ok(Some(decoded)) => decoded,
+                Ok(None) => {
+                    if let Some(known) = self.links.get_mut(link)
+                        && !arena.is_empty()
+                    {
+                        known.connection.keep(arena);
+                    }
+                    return reactor.truncate_arena(position);
+                }
+                Err(violation) => {
+                    let text = violation.to_string();
+                    return self.refuse(reactor, link, libc::EPROTO, &text);
+                }
+            };
+            let data = |data: &[u8]| Span {
+                start: position + (data.as_ptr() as usize - arena.as_ptr() as usize),
+                len: data.len(),
+            };
+            match frame {
+                Frame::Request { session, cmd, trace, data: body } => {
+                    let data = data(body);
+                    let Some(known) = self.links.get_mut(link) else { return };
+                    known.handling += 1;
+                    let (peer, handling) = (known.peer, known.handling);
+                    let fd = link.to_bits();
+                    reactor.push(Event::Request { peer, fd, session, cmd, trace, data });
+                    if handling > self.limits.handlers {
+                        let text = format!("{handling} of its requests are unfinished");
+                        return self.refuse(reactor, link, libc::ENOBUFS, &text);
+                    }
+                }
+                Frame::Response { session, data: body } => {
+                    let data = data(body);
+                    match self.sessions.complete(link.to_bits(), session) {
+                        Some(asker) => self.conclude(reactor, asker, Outcome::Answer(data)),
+                        None => self.strays += 1,
+                    }
+                }
+            }
+            position += used;
+        }
+    }
+
+    /// Closes a connection because of what its other end does.
+    pub(super) fn refuse(&mut self, reactor: &mut Reactor, link: Id, errno: i32, why: &str) {
+        if let Some(known) = self.links.get(link) {
+            let remote = known.connection.remote();
+            reactor.log(Level::Error, format!("[cluster] closing {remote}: {why}"));
+        }
+        self.break_off(reactor, link, errno);
+    }
+
+    /// Sends what waits for room, as far as there is some.
+    fn pump(&mut self, reactor: &mut Reactor, peer: Id) {
+        loop {
+            let Some(known) = self.peers.get_mut(peer) else { return };
+            let (State::Up { link }, Some(first)) = (&known.state, known.first()) else { return };
+            let link = *link;
+            if !self.has_room(link) {
+                return;
+            }
+            if let Some(known) = self.peers.get_mut(peer) {
+                known.dequeue();
+            }
+            let Some(Request { kind, stage: Stage::Waiting(unsent), .. }) =
+                self.requests.get_mut(first)
+            else {
+                continue; // over meanwhile
+            };
+            let (kind, unsent) = (*kind, unsent.take());
+            if let Some(unsent) = unsent {
+                let message = Message { cmd: unsent.cmd, trace: unsent.trace, data: &unsent.data };
+                let asker = (kind == Kind::Call).then_some(first);
+                self.transmit(reactor, link, asker, &message);
+            }
+            if kind != Kind::Call {
+                self.conclude(reactor, first, Outcome::Done);
+            }
+        }
+    }
+
+    /// A request's deadline has come.
+    fn time_out(&mut self, reactor: &mut Reactor, id: Id) {
+        let Some(request) = self.requests.get(id) else { return };
+        let peer = request.peer;
+        match request.stage {
+            Stage::Asked { session } => {
+                self.sessions.cancel(session);
+                self.conclude(reactor, id, Outcome::Failure(Reason::Timeout));
+                // Its place among the unanswered is free.
+                self.pump(reactor, peer);
+            }
+            Stage::Waiting(_) => {
+                self.give_up(reactor, id, &Reason::Timeout);
+                let requests = &self.requests;
+                let Some(known) = self.peers.get_mut(peer) else { return };
+                known.one_is_over(|id| {
+                    !matches!(requests.get(id), Some(Request { stage: Stage::Waiting(_), .. }))
+                });
+                // A dial lives as long as somebody waits for it.
+                if known.is_idle()
+                    && let State::Dialing { abort, .. } = &known.state
+                {
+                    abort.abort();
+                    known.state = State::Down;
+                }
+            }
+            Stage::Over => {}
+        }
+    }
+}
+
+/// True for the errors of accept that concern only the connection it would have given.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    )
+}

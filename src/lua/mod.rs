@@ -1,0 +1,48 @@
+//! The Lua bindings: thin, check, call, convert.
+//!
+//! - `functions`: what is called seldom, through mlua's safe interface.
+//! - `hot`: what is called for every message, through the raw C interface.
+//! - `zproto`: the face of the zproto room, raw too.
+//!
+//! No function of this module ever calls back into Lua or suspends; tasks, callbacks and waiting
+//! are the Lua files' business. mlua's async functions are not used: outside mlua's own executor
+//! they yield an address inside this library to whoever resumed the coroutine.
+
+mod functions;
+mod hot;
+mod trace;
+mod zproto;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mlua::{Lua, Result, Table};
+
+use crate::node::Node;
+
+/// What the functions of one state share.
+type Shared = Rc<RefCell<Node>>;
+
+/// Where a state keeps its native table, so that requiring the module again (test runners empty
+/// `package.loaded`) gives the same node.
+const REGISTRY_KEY: &str = "silly.core";
+
+/// The native module, `require "silly.core"`.
+///
+/// Memory checks are skipped: an allocation that fails while a value is handed over raises
+/// through frames that own nothing.
+#[mlua::lua_module(name = "silly_core", skip_memory_check)]
+fn open(lua: &Lua) -> Result<Table> {
+    if let Ok(known) = lua.named_registry_value::<Table>(REGISTRY_KEY) {
+        return Ok(known);
+    }
+    let shared: Shared = Rc::default();
+    let core = lua.create_table()?;
+    core.raw_set("version", env!("CARGO_PKG_VERSION"))?;
+    core.raw_set("gitsha1", env!("SILLY_GITSHA1"))?;
+    functions::register(lua, &core, &shared)?;
+    hot::register(lua, &core, &shared)?;
+    core.raw_set("zproto", zproto::module(lua)?)?;
+    lua.set_named_registry_value(REGISTRY_KEY, &core)?;
+    Ok(core)
+}

@@ -1,0 +1,130 @@
+//! One TCP connection as two byte queues: what has arrived and what is still to be written.
+//!
+//! It is separate from what the bytes mean so that every protocol shares it. There is no read
+//! buffer per connection: bytes are read straight into the caller's arena, and only the beginning
+//! of a message whose rest has not arrived is kept here. Ten thousand idle connections therefore
+//! hold no buffers at all.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// How much one read asks of the kernel. Smaller costs a system call per few messages under load;
+/// larger lets one busy connection hold up the others for longer.
+pub const READ_CHUNK: usize = 64 * 1024;
+
+/// An output buffer that has grown beyond this is given back once it is empty, so that a burst
+/// does not stay resident for the life of the connection.
+const KEEP_CAPACITY: usize = 16 * 1024;
+
+/// What one read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Bytes were appended to the arena; `more` when the kernel probably holds further ones.
+    Bytes { more: bool },
+    /// The other end has finished in order.
+    End,
+}
+
+/// A connected socket with its queues.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    remote: SocketAddr,
+    partial: Vec<u8>,
+    out: BytesMut,
+}
+
+impl Connection {
+    /// Takes over a connected stream. Small writes leave at once: they are coalesced here, by
+    /// whoever queues them, and never by a timer in the kernel.
+    pub fn new(stream: TcpStream) -> io::Result<Connection> {
+        stream.set_nodelay(true)?;
+        let remote = stream.peer_addr()?;
+        Ok(Connection { stream, remote, partial: Vec::new(), out: BytesMut::new() })
+    }
+
+    /// The other end's address.
+    pub fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// Reads once, appending to `arena` first what was kept by [`keep`](Self::keep) and then what
+    /// has just arrived. Nothing is appended when nothing can be read; the context's waker is then
+    /// woken when something can.
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        arena: &mut Vec<u8>,
+    ) -> Poll<io::Result<Arrival>> {
+        ready!(self.stream.poll_read_ready(cx))?;
+        let start = arena.len();
+        arena.extend_from_slice(&self.partial);
+        let filled = arena.len();
+        arena.reserve(READ_CHUNK);
+        let (outcome, count) = {
+            let spare = arena.spare_capacity_mut();
+            let mut buffer = ReadBuf::uninit(&mut spare[..READ_CHUNK]);
+            let outcome = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+            (outcome, buffer.filled().len())
+        };
+        match outcome {
+            Poll::Ready(Ok(())) if count > 0 => {
+                // SAFETY: the read has initialised `count` bytes behind `filled`, and the
+                // capacity was reserved above.
+                unsafe { arena.set_len(filled + count) };
+                self.partial = Vec::new();
+                Poll::Ready(Ok(Arrival::Bytes { more: count == READ_CHUNK }))
+            }
+            other => {
+                arena.truncate(start);
+                ready!(other)?;
+                Poll::Ready(Ok(Arrival::End))
+            }
+        }
+    }
+
+    /// Keeps the beginning of an unfinished message; the next read puts it back in front.
+    pub fn keep(&mut self, unfinished: &[u8]) {
+        self.partial = unfinished.to_vec();
+    }
+
+    /// The bytes still to be written; whoever appends must see to it that
+    /// [`poll_write`](Self::poll_write) is called.
+    pub fn out(&mut self) -> &mut BytesMut {
+        &mut self.out
+    }
+
+    /// How many bytes the kernel has not taken yet.
+    pub fn queued(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Writes until the queue is empty or the kernel's buffer is full; in the second case the
+    /// context's waker is woken when there is room again.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.advance(count);
+        }
+        if self.out.capacity() > KEEP_CAPACITY {
+            self.out = BytesMut::new();
+        } else {
+            self.out.clear();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Tells the other end that nothing more will come, while still reading.
+    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,43 @@
+//! A listening socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// A bound and listening socket, with the address it was really given.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    local: SocketAddr,
+}
+
+impl Listener {
+    /// Binds and listens at once. Must run inside a runtime's context.
+    ///
+    /// An address in use by a listener is refused, one whose old connections are merely lingering
+    /// in the kernel is not.
+    pub fn bind(address: SocketAddr, backlog: u32) -> io::Result<Listener> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(backlog)?;
+        let local = socket.local_addr()?;
+        Ok(Listener { socket, local })
+    }
+
+    /// The address really bound: with port 0 asked for, the one that was chosen.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The next connection of the backlog.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        let (stream, _) = ready!(self.socket.poll_accept(cx))?;
+        Poll::Ready(Ok(stream))
+    }
+}

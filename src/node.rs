@@ -1,0 +1,62 @@
+//! Everything that one Lua state owns: its reactor, its cluster, its trace ids.
+
+use std::time::{Duration, Instant};
+
+use crate::cluster::Cluster;
+use crate::reactor::event::Event;
+use crate::reactor::{Reactor, Refusal};
+use crate::trace::Tracer;
+
+/// One node.
+#[derive(Default)]
+pub struct Node {
+    pub cluster: Cluster,
+    pub reactor: Reactor,
+    pub tracer: Tracer,
+}
+
+impl Node {
+    /// One turn of the loop; see [`Reactor::turn`].
+    pub fn turn(&mut self, wait: Option<Duration>) -> Result<(), Refusal> {
+        self.reactor.turn(&mut self.cluster, wait)
+    }
+
+    /// The next event that still concerns somebody.
+    pub fn take(&mut self) -> Option<Event> {
+        loop {
+            let event = self.reactor.take()?;
+            if self.cluster.deliver(&event) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// True while something can still happen without anybody doing anything.
+    pub fn is_alive(&self) -> bool {
+        self.reactor.has_timers() || self.cluster.is_alive()
+    }
+
+    /// Closes everything, and waits up to `limit` for what is queued to be written. Events that
+    /// this brings are of no use to anybody and are dropped.
+    pub fn shutdown(&mut self, limit: Duration) -> Result<(), Refusal> {
+        self.cluster.close_all(&mut self.reactor);
+        let end = Instant::now() + limit;
+        loop {
+            while self.take().is_some() {}
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.cluster.is_alive() {
+                return Ok(());
+            }
+            self.turn(Some(left))?;
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if self.reactor.is_forked() {
+            // Dropping the sockets would take the parent's out of the poll set both share.
+            std::mem::forget(std::mem::take(&mut self.cluster));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a turn hands to Lua: plain data, in the order in which it happened.
+
+use std::net::SocketAddr;
+
+use crate::reason::Reason;
+use crate::registry::Id;
+
+/// Bytes in the turn's arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub start: usize,
+    pub len: usize,
+}
+
+/// How much a line of the log matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Debug,
+    Warn,
+    Error,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A sleeping task's time has come.
+    Awake { timer: Id },
+    /// A timer with a callback is due.
+    Alarm { timer: Id },
+    /// A listener took a connection in.
+    Accepted { peer: Id, fd: u64, remote: SocketAddr },
+    /// A handle has a connection again.
+    Connected { peer: Id, fd: u64 },
+    /// A connection ended, not by the script's own doing. 0: the other end closed in order.
+    Closed { peer: Id, errno: i32 },
+    /// The other end asks. `fd` names the connection that the answer must go to.
+    Request { peer: Id, fd: u64, session: u32, cmd: u32, trace: u64, data: Span },
+    /// An answer to a call.
+    Reply { request: Id, data: Span },
+    /// A send that had to wait is queued; a handle's first dial is over.
+    Done { request: Id },
+    /// A call or send will not succeed.
+    Failed { request: Id, why: Reason },
+    /// Something an operator wants to know.
+    Log { level: Level, text: Box<str> },
+}

@@ -1,0 +1,436 @@
+//! The reactor: one tokio runtime on the thread that calls it, and one turn of its loop.
+//!
+//! A turn writes what is queued, waits in tokio until something has happened or the next deadline
+//! has come, and leaves what happened in a queue of plain events. Nothing in here knows Lua;
+//! futures and wakers never touch an interpreter.
+//!
+//! The runtime is made at the first socket, so a program that only sleeps has no descriptor of
+//! ours, and a forked child that finds itself with its parent's runtime is told so.
+
+pub mod clock;
+pub mod event;
+pub mod inbox;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::AbortHandle;
+use tokio::time::Sleep;
+
+use crate::net::address::Address;
+use crate::net::dial::dial;
+use crate::net::resolver::Resolver;
+use crate::registry::{Id, Registry};
+use crate::timers::{TimerId, Timers};
+
+use clock::Clock;
+use event::{Event, Level, Span};
+use inbox::{Dialed, Inbox, Key, Mail, Source};
+
+/// Reading stops for this turn once so much has arrived; the rest is read in the next one. More
+/// would hold Lua up with one batch, less would cost a system call per few messages.
+const ARENA_LIMIT: usize = 1024 * 1024;
+
+/// The arena's memory beyond this is given back after the turn that needed it.
+const ARENA_KEEP: usize = 256 * 1024;
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarm {
+    /// A task that sleeps, or a timer with a callback.
+    Timer(Id),
+    /// A call, send or connect must be over.
+    Request(Id),
+    /// A closing connection has had its time.
+    Link(Id),
+    /// A listener that could not accept tries again.
+    Door(Id),
+}
+
+/// What the reactor drives: the owner of the sockets.
+pub trait Driver {
+    /// A source's waker has spoken.
+    fn ready(&mut self, reactor: &mut Reactor, key: Key);
+    /// A dial has ended.
+    fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed);
+    /// A deadline other than a timer's has come.
+    fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm);
+    /// Writes whatever is queued.
+    fn flush(&mut self, reactor: &mut Reactor);
+}
+
+/// Why a turn, or anything that needs the runtime, is refused.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The process was forked after its runtime was made.
+    Forked,
+    /// The thread is inside another runtime, which a nested wait would block.
+    InsideRuntime,
+    /// The system gave no runtime.
+    System(io::Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Forked => f.write_str(
+                "this process was forked from one that already used the network; \
+                 fork before the first listen or connect",
+            ),
+            Refusal::InsideRuntime => f.write_str(
+                "this thread is inside a tokio runtime of the host; \
+                 run the loop on a thread of its own, or in spawn_blocking",
+            ),
+            Refusal::System(error) => {
+                write!(f, "no event loop to be had: {}", crate::net::errno::reason(error))
+            }
+        }
+    }
+}
+
+/// A task that sleeps or a callback that waits for its time.
+#[derive(Debug)]
+struct Timer {
+    entry: TimerId,
+    callback: bool,
+}
+
+struct Engine {
+    /// Out while a turn is running.
+    runtime: Option<Runtime>,
+    handle: Handle,
+    /// One sleep for all deadlines, moved only when an earlier one is wanted.
+    sleep: Option<Pin<Box<Sleep>>>,
+    pid: u32,
+}
+
+/// The state of one event loop.
+pub struct Reactor {
+    clock: Clock,
+    deadlines: Timers<Alarm>,
+    timers: Registry<Timer>,
+    events: VecDeque<Event>,
+    arena: Vec<u8>,
+    inbox: Arc<Inbox>,
+    mail: Mail,
+    resolver: Resolver,
+    jobs: u64,
+    engine: Option<Engine>,
+}
+
+impl Default for Reactor {
+    fn default() -> Self {
+        Reactor::new()
+    }
+}
+
+impl Reactor {
+    /// A reactor at rest: no thread, no descriptor, no signal handler.
+    pub fn new() -> Reactor {
+        Reactor {
+            clock: Clock::new(),
+            deadlines: Timers::new(),
+            timers: Registry::default(),
+            events: VecDeque::new(),
+            arena: Vec::new(),
+            inbox: Arc::default(),
+            mail: Mail::default(),
+            resolver: Resolver::default(),
+            jobs: 0,
+            engine: None,
+        }
+    }
+
+    /// Milliseconds since the reactor began.
+    pub fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    // ---- deadlines
+
+    /// Sets a deadline `milliseconds` from now.
+    pub fn arm(&mut self, milliseconds: u64, alarm: Alarm) -> TimerId {
+        let deadline = self.clock.after(milliseconds);
+        self.deadlines.insert(deadline, alarm)
+    }
+
+    /// Drops a deadline that has not come.
+    pub fn disarm(&mut self, timer: TimerId) {
+        self.deadlines.remove(timer);
+    }
+
+    /// A timer of the script's: a sleeping task's, or one with a callback.
+    pub fn set_timer(&mut self, milliseconds: u64, callback: bool) -> Id {
+        let deadline = self.clock.after(milliseconds);
+        let deadlines = &mut self.deadlines;
+        self.timers.insert_with(|id| Timer {
+            entry: deadlines.insert(deadline, Alarm::Timer(id)),
+            callback,
+        })
+    }
+
+    /// Takes a timer back; one that has fired but was not delivered yet will not be. False when
+    /// there is none.
+    pub fn cancel_timer(&mut self, timer: Id) -> bool {
+        let timer = self.timers.remove(timer);
+        timer.is_some_and(|timer| {
+            self.deadlines.remove(timer.entry);
+            true
+        })
+    }
+
+    /// True while a task sleeps or a callback waits.
+    pub fn has_timers(&self) -> bool {
+        !self.timers.is_empty()
+    }
+
+    // ---- events
+
+    /// Queues an event for Lua.
+    pub fn push(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    /// Queues a line for the log.
+    pub fn log(&mut self, level: Level, text: String) {
+        self.push(Event::Log { level, text: text.into() });
+    }
+
+    /// The next event. A timer cancelled after it fired is passed over here.
+    pub fn take(&mut self) -> Option<Event> {
+        loop {
+            let event = self.events.pop_front()?;
+            if let Event::Awake { timer } | Event::Alarm { timer } = event
+                && self.timers.remove(timer).is_none()
+            {
+                continue;
+            }
+            return Some(event);
+        }
+    }
+
+    /// The bytes that an event of the last turn refers to; they stay until the next turn.
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        // OK because spans are made from the arena and it shrinks only between turns, when no
+        // event is left.
+        self.arena.get(span.start..span.start + span.len).unwrap_or_default()
+    }
+
+    /// What the arena holds from a place on.
+    pub fn arena_from(&self, start: usize) -> Option<&[u8]> {
+        self.arena.get(start..)
+    }
+
+    /// Cuts the arena off: what stood behind was kept elsewhere.
+    pub fn truncate_arena(&mut self, end: usize) {
+        self.arena.truncate(end);
+    }
+
+    /// Where reads of this turn go; `None` once the turn has read its fill.
+    pub fn arena(&mut self) -> Option<&mut Vec<u8>> {
+        (self.arena.len() < ARENA_LIMIT).then_some(&mut self.arena)
+    }
+
+    // ---- sources and jobs
+
+    /// A waker for a new source, already noted as ready.
+    pub fn source(&self, key: Key) -> Arc<Source> {
+        Source::new(key, &self.inbox)
+    }
+
+    /// Runs `work` inside the runtime, which is made if there is none.
+    pub fn enter<R>(&mut self, work: impl FnOnce() -> R) -> Result<R, Refusal> {
+        let handle = self.engine()?.handle.clone();
+        let _inside = handle.enter();
+        Ok(work())
+    }
+
+    /// Starts a dial; its end arrives as [`Driver::dialed`] with the number returned here, unless
+    /// the returned handle aborts it.
+    pub fn dial(
+        &mut self,
+        owner: Id,
+        address: Address,
+        patience: Duration,
+    ) -> Result<(u64, AbortHandle), Refusal> {
+        self.jobs += 1;
+        let job = self.jobs;
+        let inbox = Arc::clone(&self.inbox);
+        let resolver = self.resolver.clone();
+        let task = self.engine()?.handle.spawn(async move {
+            let outcome = dial(address, resolver, patience).await;
+            inbox.deliver(Dialed { owner, job, outcome });
+        });
+        Ok((job, task.abort_handle()))
+    }
+
+    fn engine(&mut self) -> Result<&mut Engine, Refusal> {
+        self.check_fork()?;
+        if self.engine.is_none() {
+            let runtime =
+                Builder::new_current_thread().enable_all().build().map_err(Refusal::System)?;
+            self.engine = Some(Engine {
+                handle: runtime.handle().clone(),
+                runtime: Some(runtime),
+                sleep: None,
+                pid: std::process::id(),
+            });
+        }
+        // The branch above has just filled it.
+        self.engine.as_mut().ok_or_else(|| Refusal::System(io::ErrorKind::Other.into()))
+    }
+
+    /// True in a child of the process that made the runtime: nothing of it may be touched, not
+    /// even to close it, because the kernel's side of it is the parent's too.
+    pub fn is_forked(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.pid != std::process::id())
+    }
+
+    fn check_fork(&self) -> Result<(), Refusal> {
+        if self.is_forked() { Err(Refusal::Forked) } else { Ok(()) }
+    }
+
+    // ---- the turn
+
+    /// One turn. `wait` is the longest time to wait for something to happen: zero never blocks but
+    /// still moves the sockets, `None` waits as long as it takes.
+    ///
+    /// With events of the last turn still untaken it does nothing, since they refer to its arena.
+    pub fn turn(
+        &mut self,
+        driver: &mut impl Driver,
+        wait: Option<Duration>,
+    ) -> Result<(), Refusal> {
+        self.check_fork()?;
+        if !self.events.is_empty() {
+            return Ok(());
+        }
+        self.arena.clear();
+        self.arena.shrink_to(ARENA_KEEP);
+        let until = wait.map(|wait| {
+            let now = Instant::now();
+            now.checked_add(wait).unwrap_or_else(|| now + Duration::from_secs(365 * 24 * 3600))
+        });
+        let Some(engine) = &mut self.engine else {
+            self.sleep_until(until);
+            self.fire(driver);
+            return Ok(());
+        };
+        if Handle::try_current().is_ok() {
+            return Err(Refusal::InsideRuntime);
+        }
+        let Some(runtime) = engine.runtime.take() else {
+            return Ok(()); // a turn within a turn: the outer one is at work
+        };
+        let mut sleep = engine.sleep.take();
+        runtime.block_on(tokio::task::coop::unconstrained(async {
+            driver.flush(self);
+            let blocking = wait != Some(Duration::ZERO) && !self.inbox.has_mail();
+            if !blocking {
+                // Lets the runtime look at the sockets once, without waiting.
+                tokio::task::yield_now().await;
+            }
+            poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking)).await;
+        }));
+        self.inbox.rest();
+        if let Some(engine) = &mut self.engine {
+            engine.sleep = sleep;
+            engine.runtime = Some(runtime);
+        }
+        Ok(())
+    }
+
+    fn poll_turn(
+        &mut self,
+        driver: &mut impl Driver,
+        cx: &mut Context<'_>,
+        sleep: &mut Option<Pin<Box<Sleep>>>,
+        until: Option<Instant>,
+        blocking: bool,
+    ) -> Poll<()> {
+        let mut mail = std::mem::take(&mut self.mail);
+        self.inbox.collect(&mut mail, cx.waker());
+        for dialed in mail.dialed.drain(..) {
+            driver.dialed(self, dialed);
+        }
+        for key in mail.ready.drain(..) {
+            driver.ready(self, key);
+        }
+        self.mail = mail; // keeps its memory
+        self.fire(driver);
+        driver.flush(self);
+        if !blocking || !self.events.is_empty() {
+            return Poll::Ready(());
+        }
+        let due = self.deadlines.next_due().map(|tick| self.clock.instant(tick));
+        let Some(target) = due.into_iter().chain(until).min() else {
+            return Poll::Pending;
+        };
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Poll::Ready(());
+        }
+        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(target.into())));
+        // A sleep that ends too early only costs a look; moving it costs more.
+        if sleep.is_elapsed() || sleep.deadline().into_std() > target {
+            sleep.as_mut().reset(target.into());
+        }
+        match sleep.as_mut().poll(cx) {
+            Poll::Ready(()) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Turns the deadlines that have come into events.
+    fn fire(&mut self, driver: &mut impl Driver) {
+        let now = self.clock.now();
+        while let Some(alarm) = self.deadlines.pop(now) {
+            match alarm {
+                Alarm::Timer(timer) => match self.timers.get(timer) {
+                    Some(Timer { callback: true, .. }) => self.push(Event::Alarm { timer }),
+                    Some(_) => self.push(Event::Awake { timer }),
+                    None => {}
+                },
+                other => driver.alarm(self, other),
+            }
+        }
+    }
+
+    /// The wait of a loop that has no sockets. With neither a deadline nor a limit nothing could
+    /// ever end it, so it does not begin.
+    fn sleep_until(&self, until: Option<Instant>) {
+        let due = self.deadlines.next_due().map(|tick| self.clock.instant(tick));
+        if let Some(target) = due.into_iter().chain(until).min() {
+            std::thread::sleep(target.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// When the next deadline may come, for a host that waits by itself.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let due = self.clock.instant(self.deadlines.next_due()?);
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        let forked = self.is_forked();
+        let Some(engine) = self.engine.take() else { return };
+        if forked {
+            // Closing it would take the parent's sockets out of the poll set both share.
+            std::mem::forget(engine);
+        } else if let Some(runtime) = engine.runtime {
+            // Dropping it plainly panics inside a host's runtime, and waits for stuck work.
+            runtime.shutdown_background();
+        }
+    }
+}
