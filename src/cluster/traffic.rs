@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::net::connection::{Arrival, Connection};
 use crate::net::errno;
-use crate::reactor::event::{Event, Level, Span};
+use crate::reactor::event::{Event, Span};
 use crate::reactor::inbox::{Dialed, Key};
 use crate::reactor::{Alarm, Driver, Reactor};
 use crate::reason::Reason;
@@ -125,7 +125,7 @@ impl Cluster {
                     if !std::mem::replace(&mut known.troubled, true) {
                         let local = known.listener.local();
                         let why = errno::reason(&error);
-                        reactor.log(Level::Error, format!("[cluster] accept on {local}: {why}"));
+                        reactor.log(format!("[cluster] accept on {local}: {why}"));
                     }
                     reactor.arm(ACCEPT_PAUSE, Alarm::Door(door));
                     return;
@@ -245,7 +245,7 @@ impl Cluster {
     pub(super) fn refuse(&mut self, reactor: &mut Reactor, link: Id, errno: i32, why: &str) {
         if let Some(known) = self.links.get(link) {
             let remote = known.connection.remote();
-            reactor.log(Level::Error, format!("[cluster] closing {remote}: {why}"));
+            reactor.log(format!("[cluster] closing {remote}: {why}"));
         }
         self.break_off(reactor, link, errno);
     }

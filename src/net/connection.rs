@@ -115,10 +115,9 @@ impl Connection {
             }
             self.out.advance(count);
         }
-        if self.out.capacity() > KEEP_CAPACITY {
+        // What was written in front still belongs to the buffer: reclaiming tells its real size.
+        if self.out.try_reclaim(KEEP_CAPACITY + 1) {
             self.out = BytesMut::new();
-        } else {
-            self.out.clear();
         }
         Poll::Ready(Ok(()))
     }

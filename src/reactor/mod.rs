@@ -31,7 +31,7 @@ use crate::registry::{Id, Registry};
 use crate::timers::{TimerId, Timers};
 
 use clock::Clock;
-use event::{Event, Level, Span};
+use event::{Event, Span};
 use inbox::{Dialed, Inbox, Key, Mail, Source};
 
 /// Reading stops for this turn once so much has arrived; the rest is read in the next one. More
@@ -198,9 +198,9 @@ impl Reactor {
         self.events.push_back(event);
     }
 
-    /// Queues a line for the log.
-    pub fn log(&mut self, level: Level, text: String) {
-        self.push(Event::Log { level, text: text.into() });
+    /// Queues a line for the log, at the level of errors.
+    pub fn log(&mut self, text: String) {
+        self.push(Event::Log { text: text.into() });
     }
 
     /// The next event. A timer cancelled after it fired is passed over here.
