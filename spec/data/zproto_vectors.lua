@@ -112,7 +112,7 @@ vectors = {
 {id="uint64 math.mininteger",schema=1,typ="all",value={u64=math.mininteger},encoded="0c000000010007000000000000000080",packed="510c01078080",decoded={["u64"]=(-9223372036854775807-1)},consumed=16,wide=true},
 {id="int64 from float -2^63",schema=1,typ="all",value={i64=-2.0^63},encoded="0c000000010006000000000000000080",packed="510c01068080",decoded={["i64"]=(-9223372036854775807-1)},consumed=16,wide=true},
 {id="float 0.0",schema=1,typ="all",value={f=0.0},encoded="080000000100080000000000",packed="5108010800",decoded={["f"]=0.0},consumed=12},
-{id="float -0.0",schema=1,typ="all",value={f=-0.0},encoded="080000000100080000000080",packed="510801080880",decoded={["f"]=-0.0},consumed=12},
+{id="float -0.0",schema=1,typ="all",value={f=-1/math.huge},encoded="080000000100080000000080",packed="510801080880",decoded={["f"]=-0.0},consumed=12},
 {id="float 1.0",schema=1,typ="all",value={f=1.0},encoded="08000000010008000000803f",packed="510801080c803f",decoded={["f"]=1.0},consumed=12},
 {id="float 0.1",schema=1,typ="all",value={f=0.1},encoded="0800000001000800cdcccc3d",packed="510801080fcdcccc3d",decoded={["f"]=0.10000000149011612},consumed=12},
 {id="float 1e300",schema=1,typ="all",value={f=1e300},encoded="08000000010008000000807f",packed="510801080c807f",decoded={["f"]=math.huge},consumed=12},
