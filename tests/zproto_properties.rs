@@ -1,5 +1,8 @@
 //! What must hold for all schemas, values and bytes, not only for the known ones.
 
+// Helpers outside the test functions are not exempt by themselves.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
