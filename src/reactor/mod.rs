@@ -302,7 +302,7 @@ impl Reactor {
     /// One turn. `wait` is the longest time to wait for something to happen: zero never blocks but
     /// still moves the sockets, `None` waits as long as it takes.
     ///
-    /// With events of the last turn still untaken it does nothing, since they refer to its arena.
+    /// With events of the last turn still untaken it only writes, since they refer to its arena.
     pub fn turn(
         &mut self,
         driver: &mut impl Driver,
@@ -310,6 +310,7 @@ impl Reactor {
     ) -> Result<(), Refusal> {
         self.check_fork()?;
         if !self.events.is_empty() {
+            driver.flush(self);
             return Ok(());
         }
         self.arena.clear();
