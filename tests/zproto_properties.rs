@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use silly_cluster::zproto::{
     Field, Kind, Malformed, Reader, Schema, Shape, Sink, StructId, Value, decode, encode, pack,
-    pack_bound, unpack,
+    pack_bound, parse, unpack,
 };
 
 /// Counts what the current thread has allocated, and the most it had at once.
@@ -212,14 +212,14 @@ fn by_key(elements: Vec<Value>) -> Value {
 /// A schema, its last struct, and a value of it.
 fn message() -> impl Strategy<Value = (String, Value)> {
     schema_text().prop_flat_map(|text| {
-        let schema = Schema::parse(text.as_bytes()).unwrap();
+        let schema = parse(text.as_bytes()).unwrap();
         let last = *schema.roots().last().unwrap();
         (Just(text), record(&schema, last, false))
     })
 }
 
 fn parsed(text: &str) -> (Schema, StructId) {
-    let schema = Schema::parse(text.as_bytes()).unwrap();
+    let schema = parse(text.as_bytes()).unwrap();
     let last = *schema.roots().last().unwrap();
     (schema, last)
 }
@@ -325,7 +325,7 @@ proptest! {
 
     #[test]
     fn parsing_survives_anything(text in vec(any::<u8>(), 0..200)) {
-        let _ = Schema::parse(&text);
+        let _ = parse(&text);
     }
 
     #[test]
@@ -333,7 +333,7 @@ proptest! {
         text in "([a-c]{1,2}|[.:{}#\n\\[\\]]| |0x?[0-9]{1,3}|[1-9]|string|byte|int32){0,60}"
     ) {
         let length = text.len();
-        let (peak, parsed) = allocated(|| Schema::parse(text.as_bytes()));
+        let (peak, parsed) = allocated(|| parse(text.as_bytes()));
         prop_assert!(peak < 1024 * (length + 4));
         if let Err(error) = parsed {
             let line = format!("{}: ", error.line);
@@ -351,7 +351,7 @@ proptest! {
             let at = at.index(text.len());
             text[at] = byte;
         }
-        let _ = Schema::parse(&text);
+        let _ = parse(&text);
     }
 }
 

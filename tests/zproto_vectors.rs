@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use silly_cluster::zproto::{
-    Builder, Kind, ParseFault, Reader, Schema, Shape, StructId, Value, decode, encode, pack, unpack,
+    Builder, Kind, ParseFault, Reader, Schema, Shape, StructId, Value, decode, encode, pack, parse,
+    unpack,
 };
 
 fn section(name: &str) -> Vec<Json> {
@@ -24,7 +25,7 @@ fn unhex(text: &Json) -> Vec<u8> {
 }
 
 fn schema(text: &Json) -> Schema {
-    Schema::parse(text.as_str().unwrap().as_bytes()).unwrap()
+    parse(text.as_str().unwrap().as_bytes()).unwrap()
 }
 
 fn typ(schema: &Schema, typ: &Json) -> StructId {
@@ -140,7 +141,7 @@ fn messages() {
 
 #[test]
 fn the_sign_of_nan_is_kept() {
-    let schema = Schema::parse(b"x { .f:float 1 }").unwrap();
+    let schema = parse(b"x { .f:float 1 }").unwrap();
     let id = schema.by_name(b"x").unwrap();
     for (nan, last) in [(f64::NAN.copysign(1.0), 0x7f), (f64::NAN.copysign(-1.0), 0xff)] {
         let of = Value::Record([("f".to_string(), Value::Float(nan))].into());
@@ -219,7 +220,7 @@ fn schemas() {
             Json::String(text) => text.clone().into_bytes(),
             hex => unhex(&hex["hex"]),
         };
-        match Schema::parse(&text) {
+        match parse(&text) {
             Ok(schema) => assert_eq!(structs(&schema, schema.roots()), entry["structs"], "{name}"),
             Err(error) => {
                 let expected = &entry["error"];
@@ -259,8 +260,8 @@ fn structs(schema: &Schema, ids: &[StructId]) -> Json {
 #[test]
 fn deep_schemas() {
     let nested = |n: usize| [b"a{".repeat(n), b"}".repeat(n)].concat();
-    assert!(Schema::parse(&nested(10_000)).is_ok());
-    let error = Schema::parse(&nested(100_000)).unwrap_err();
+    assert!(parse(&nested(10_000)).is_ok());
+    let error = parse(&nested(100_000)).unwrap_err();
     assert_eq!(error.fault, ParseFault::NestedTooDeep);
 }
 
@@ -270,7 +271,7 @@ fn tower(levels: usize) -> Schema {
     for n in 2..=levels {
         text += &format!("s{n} {{ .v:int32 1 .c:s{} 2 }}\n", n - 1);
     }
-    Schema::parse(text.as_bytes()).unwrap()
+    parse(text.as_bytes()).unwrap()
 }
 
 fn tower_value(levels: usize) -> Value {
@@ -309,7 +310,7 @@ fn sixty_four_levels_and_no_more() {
 #[test]
 fn all_tags_work() {
     let text = b"x { .a:int32 1 .b:int32 32767 .c:int32 32768 .d:int32 40000 .e:int32 65535 }";
-    let schema = Schema::parse(text).unwrap();
+    let schema = parse(text).unwrap();
     let id = schema.by_name(b"x").unwrap();
     let names = ["a", "b", "c", "d", "e"];
     for present in 0..32u32 {
@@ -323,7 +324,7 @@ fn all_tags_work() {
 
 #[test]
 fn float_keys_that_are_no_number_are_refused() {
-    let schema = Schema::parse(b"k { .f:float 1 } x { .m:k[f] 1 }").unwrap();
+    let schema = parse(b"k { .f:float 1 } x { .m:k[f] 1 }").unwrap();
     let id = schema.by_name(b"x").unwrap();
     let key = Value::Record([("f".to_string(), Value::Float(f64::NAN))].into());
     let of = Value::Record([("m".to_string(), Value::Array(vec![key]))].into());
@@ -332,7 +333,7 @@ fn float_keys_that_are_no_number_are_refused() {
 
 #[test]
 fn kinds_have_names() {
-    let schema = Schema::parse(b"x { y { .a:byte[] 1 } .b:y 1 }").unwrap();
+    let schema = parse(b"x { y { .a:byte[] 1 } .b:y 1 }").unwrap();
     let x = schema.get(schema.by_name(b"x").unwrap()).unwrap();
     assert_eq!(schema.type_name(x.fields()[0].kind()), "y");
     let y = schema.get(x.children()[0]).unwrap();

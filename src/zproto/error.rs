@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::parser::MAX_NESTING;
+use super::schema::MAX_NESTING;
 
 /// A fault in a schema text. The first one ends the parsing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,8 +21,8 @@ pub use decode::{Malformed, Sink, decode};
 pub use encode::{EncodeError, EncodeFault, Source, Wrong, encode, exact_integer};
 pub use error::{ParseError, ParseFault};
 pub use pack::{OutOfMemory, UnpackError, pack, pack_bound, unpack};
-pub use parser::MAX_NESTING;
-pub use schema::{Field, Kind, NameId, Schema, Shape, Struct, StructId};
+pub use parser::parse;
+pub use schema::{Field, Kind, MAX_NESTING, NameId, Schema, Shape, Struct, StructId};
 pub use value::{Builder, Reader, Value};
 
 /// Struct levels a message may have, the outermost included, on both ways.

@@ -10,14 +10,10 @@ use rustc_hash::FxHashMap;
 
 use super::error::{ParseError, ParseFault};
 use super::lexer::{Lexer, Token};
-use super::schema::{Field, Kind, NameId, Schema, Shape, Struct, StructId};
-
-/// Struct definitions that may be open at once. This limits what is *defined* inside one another;
-/// how deep messages go is the business of [`MAX_DEPTH`](super::MAX_DEPTH).
-pub const MAX_NESTING: usize = 10_000;
+use super::schema::{Field, Kind, MAX_NESTING, NameId, Schema, Shape, Struct, StructId};
 
 /// Reads a schema text.
-pub(super) fn parse(text: &[u8]) -> Result<Schema, ParseError> {
+pub fn parse(text: &[u8]) -> Result<Schema, ParseError> {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         schema: Schema::default(),

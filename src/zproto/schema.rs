@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::error::ParseError;
-use super::parser;
+/// Struct definitions that may be open at once. This limits what is *defined* inside one another;
+/// how deep messages go is the business of [`MAX_DEPTH`](super::MAX_DEPTH).
+pub const MAX_NESTING: usize = 10_000;
 
 /// The place of a struct in its [`Schema`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -200,11 +201,6 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Reads a schema text.
-    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        parser::parse(text)
-    }
-
     /// The top-level structs, in the order of their definition.
     pub fn roots(&self) -> &[StructId] {
         &self.roots

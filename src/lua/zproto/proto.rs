@@ -8,7 +8,7 @@ use mlua::ffi;
 
 use super::raise::{raise, type_name};
 use super::{buffer, upvalue};
-use crate::zproto::{Kind, MAX_DEPTH, Schema, Shape, StructId};
+use crate::zproto::{self, Kind, MAX_DEPTH, Schema, Shape, StructId};
 
 /// What a proto userdata holds. The reason of a failure is kept here for as long as it takes to
 /// push it, because the function that does so may own nothing.
@@ -58,7 +58,7 @@ unsafe fn push(l: *mut ffi::lua_State) -> *mut Proto {
 
 /// Calls no Lua and so may own what it likes.
 unsafe fn fill(proto: *mut Proto, text: &[u8]) {
-    let parsed = match Schema::parse(text) {
+    let parsed = match zproto::parse(text) {
         Ok(schema) => Proto::Ready(schema),
         Err(error) => Proto::Failed(format!("{error}\n")),
     };
