@@ -10,7 +10,7 @@ use super::address::Address;
 use super::errno::reason;
 use super::resolver::Resolver;
 
-/// Connects, or says why not, with the address in the reason.
+/// Connects, and says to which address; or says why not, with the address in the reason.
 ///
 /// A name with several addresses gives each but the last an equal part of `patience`, so that a
 /// silent first one leaves time for the others. The last, or only, address may take as long as
@@ -19,7 +19,7 @@ pub async fn dial(
     address: Address,
     resolver: Resolver,
     patience: Duration,
-) -> Result<TcpStream, String> {
+) -> Result<(TcpStream, SocketAddr), String> {
     let candidates: Vec<SocketAddr> = match &address {
         Address::Socket(socket) => vec![*socket],
         Address::Name { host, port } => resolver
@@ -44,7 +44,7 @@ pub async fn dial(
             },
         };
         match outcome {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok((stream, candidate)),
             Err(why) => last = format!("connect {candidate}: {why}"),
         }
     }
