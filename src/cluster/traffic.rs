@@ -91,6 +91,10 @@ impl Driver for Cluster {
             self.pump(reactor, peer);
         }
     }
+
+    fn is_alive(&self) -> bool {
+        !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
+    }
 }
 
 impl Cluster {
