@@ -64,6 +64,8 @@ pub trait Driver {
     fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm);
     /// Writes whatever is queued.
     fn flush(&mut self, reactor: &mut Reactor);
+    /// True while something can still happen by itself.
+    fn is_alive(&self) -> bool;
 }
 
 /// Why a turn, or anything that needs the runtime, is refused.
@@ -331,6 +333,7 @@ impl Reactor {
             return Ok(()); // a turn within a turn: the outer one is at work
         };
         let mut sleep = engine.sleep.take();
+        let lively = self.is_lively(driver);
         runtime.block_on(tokio::task::coop::unconstrained(async {
             driver.flush(self);
             let blocking = wait != Some(Duration::ZERO) && !self.inbox.has_mail();
@@ -338,7 +341,7 @@ impl Reactor {
                 // Lets the runtime look at the sockets once, without waiting.
                 tokio::task::yield_now().await;
             }
-            poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking)).await;
+            poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking, lively)).await;
         }));
         self.inbox.rest();
         if let Some(engine) = &mut self.engine {
@@ -348,6 +351,11 @@ impl Reactor {
         Ok(())
     }
 
+    /// True while there is something to wait for.
+    fn is_lively(&self, driver: &impl Driver) -> bool {
+        self.has_timers() || driver.is_alive()
+    }
+
     fn poll_turn(
         &mut self,
         driver: &mut impl Driver,
@@ -355,6 +363,7 @@ impl Reactor {
         sleep: &mut Option<Pin<Box<Sleep>>>,
         until: Option<Instant>,
         blocking: bool,
+        lively: bool,
     ) -> Poll<()> {
         let mut mail = std::mem::take(&mut self.mail);
         self.inbox.collect(&mut mail, cx.waker());
@@ -368,6 +377,10 @@ impl Reactor {
         self.fire(driver);
         driver.flush(self);
         if !blocking || !self.events.is_empty() {
+            return Poll::Ready(());
+        }
+        if (until.is_none() || lively) && !self.is_lively(driver) {
+            // The last connection has just gone without a word to the script.
             return Poll::Ready(());
         }
         let due = self.deadlines.next_due().map(|tick| self.clock.instant(tick));
