@@ -176,11 +176,14 @@ impl Reactor {
         })
     }
 
-    /// Takes a timer back; one that has fired but was not delivered yet will not be. False when
-    /// there is none.
+    /// Takes a timer with a callback back; one that has fired but was not delivered yet will not
+    /// be. False when there is none.
     pub fn cancel_timer(&mut self, timer: Id) -> bool {
         let timer = self.timers.remove(timer);
         timer.is_some_and(|timer| {
+        if !self.timers.get(timer).is_some_and(|timer| timer.callback) {
+            return false; // a task that sleeps must wake, whatever number a script makes up
+        }
             self.deadlines.remove(timer.entry);
             true
         })
