@@ -335,7 +335,11 @@ impl Reactor {
         let mut sleep = engine.sleep.take();
         runtime.block_on(tokio::task::coop::unconstrained(async {
             driver.flush(self);
-            let blocking = wait != Some(Duration::ZERO) && !self.inbox.has_mail();
+            // A deadline that has come ends the wait before the sockets were looked at: timers
+            // that are always due would starve them.
+            let now = self.clock.now();
+            let due = self.deadlines.next_due().is_some_and(|tick| tick <= now);
+            let blocking = wait != Some(Duration::ZERO) && !due && !self.inbox.has_mail();
             if !blocking {
                 // Lets the runtime look at the sockets once, without waiting.
                 tokio::task::yield_now().await;
