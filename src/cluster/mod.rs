@@ -59,11 +59,6 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// True while something can still happen by itself: a connection, a listener, a request.
-    pub fn is_alive(&self) -> bool {
-        !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
-    }
-
     /// Answers that nobody waited for.
     pub fn strays(&self) -> u64 {
         self.strays

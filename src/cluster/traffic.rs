@@ -96,6 +96,10 @@ impl Driver for Cluster {
             }
         }
     }
+
+    fn is_alive(&self) -> bool {
+        !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
+    }
 }
 
 impl Cluster {

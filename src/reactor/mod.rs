@@ -64,6 +64,8 @@ pub trait Driver {
     fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm);
     /// Writes whatever is queued.
     fn flush(&mut self, reactor: &mut Reactor);
+    /// True while something can still happen by itself: a connection, a listener, a request.
+    fn is_alive(&self) -> bool;
 }
 
 /// Why a turn, or anything that needs the runtime, is refused.
@@ -179,14 +181,23 @@ impl Reactor {
     /// Takes a timer with a callback back; one that has fired but was not delivered yet will not
     /// be. False when there is none.
     pub fn cancel_timer(&mut self, timer: Id) -> bool {
-        let timer = self.timers.remove(timer);
-        timer.is_some_and(|timer| {
         if !self.timers.get(timer).is_some_and(|timer| timer.callback) {
             return false; // a task that sleeps must wake, whatever number a script makes up
         }
+        let timer = self.timers.remove(timer);
+        timer.is_some_and(|timer| {
             self.deadlines.remove(timer.entry);
             true
         })
+    }
+
+    /// Drops all of the script's timers.
+    pub fn forget_timers(&mut self) {
+        for timer in self.timers.ids() {
+            if let Some(timer) = self.timers.remove(timer) {
+                self.deadlines.remove(timer.entry);
+            }
+        }
     }
 
     /// True while a task sleeps or a callback waits.
@@ -333,6 +344,8 @@ impl Reactor {
             return Ok(()); // a turn within a turn: the outer one is at work
         };
         let mut sleep = engine.sleep.take();
+        // The last thing may end without an event, which must not leave the turn waiting.
+        let lively = wait.is_none() || self.is_alive(driver);
         runtime.block_on(tokio::task::coop::unconstrained(async {
             driver.flush(self);
             // A deadline that has come ends the wait before the sockets were looked at: timers
@@ -344,7 +357,7 @@ impl Reactor {
                 // Lets the runtime look at the sockets once, without waiting.
                 tokio::task::yield_now().await;
             }
-            poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking)).await;
+            poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking, lively)).await;
         }));
         self.inbox.rest();
         if let Some(engine) = &mut self.engine {
@@ -361,6 +374,7 @@ impl Reactor {
         sleep: &mut Option<Pin<Box<Sleep>>>,
         until: Option<Instant>,
         blocking: bool,
+        lively: bool,
     ) -> Poll<()> {
         let mut mail = std::mem::take(&mut self.mail);
         self.inbox.collect(&mut mail, cx.waker());
@@ -373,7 +387,7 @@ impl Reactor {
         self.mail = mail; // keeps its memory
         self.fire(driver);
         driver.flush(self);
-        if !blocking || !self.events.is_empty() {
+        if !blocking || !self.events.is_empty() || lively && !self.is_alive(driver) {
             return Poll::Ready(());
         }
         let due = self.deadlines.next_due().map(|tick| self.clock.instant(tick));
@@ -395,6 +409,10 @@ impl Reactor {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn is_alive(&self, driver: &impl Driver) -> bool {
+        self.has_timers() || driver.is_alive()
     }
 
     /// Turns the deadlines that have come into events.
