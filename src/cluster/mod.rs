@@ -151,7 +151,9 @@ impl Cluster {
             known.dirty = true;
             self.dirty.push(link);
         }
+        // In a forked child the socket is the parent's, too.
         if known.connection.queued() >= EARLY_WRITE
+            && !reactor.is_forked()
             && let Poll::Ready(Err(error)) = known.poll_write()
         {
             self.break_off(reactor, link, errno::number(&error));
