@@ -92,6 +92,36 @@ describe("the loop starts by itself", function()
 		ran(process.script("coroutine.wrap(function() require 'silly' coroutine.yield() end)() " .. BODY))
 	end)
 
+	it("and leaves the hook: tasks may use coroutines and callbacks of all kinds", function()
+		local result = process.script [[
+			local task, time = require "silly.task", require "silly.time"
+			task.fork(function()
+				local sum = 0
+				for value in coroutine.wrap(function() for i = 1, 100 do coroutine.yield(i) end end) do
+					sum = sum + value
+					time.sleep(0)
+				end
+				print(sum)
+				print((("abc"):gsub(".", function(c)
+					return coroutine.wrap(function() coroutine.yield(c:upper()) end)()
+				end)))
+				print((pcall(string.gsub, "x", "x", function() time.sleep(1) end)))
+				print(coroutine.resume(coroutine.create(function(...) coroutine.yield(...) end), "C"))
+				if _VERSION ~= "Lua 5.1" or jit then
+					print(pcall(function() time.sleep(1) return "waited" end))
+				else
+					print "true\twaited"
+				end
+				for _ = 1, 100 do
+					task.fork(function() time.sleep(1) end)
+				end
+				print(debug.gethook())
+			end)
+		]]
+		assert.same({ "5050\nABC\nfalse\ntrue\tC\ntrue\twaited\nnil", "" },
+			{ result.out:match("^(.-nil)"), result.err })
+	end)
+
 	it("with coroutines that do not keep the hook", function()
 		local result = process.script([[
 			local task = require "silly.task"
