@@ -22,13 +22,16 @@ if core.version ~= VERSION then
 end
 
 local co_create, co_resume, co_yield = coroutine.create, coroutine.resume, coroutine.yield
-local co_running = coroutine.running
+local co_running, co_status = coroutine.running, coroutine.status
 local co_yieldable = coroutine.isyieldable -- absent before 5.3
 local co_close = coroutine.close -- absent before 5.4
 local traceback = debug and debug.traceback
 
 --- What tells our yields from a script's own.
 local SUSPEND = {}
+
+--- Yielded only to learn whether a yield is possible, and answered at once.
+local PROBE = {}
 
 --- So many ended coroutines are kept for the next tasks.
 local POOL_LIMIT = 1024
@@ -76,17 +79,21 @@ local function body(fn, a, b, c, d, e, f)
 		end
 		pooled = pooled + 1
 		pool[pooled] = thread
-		fn, a, b, c, d, e, f = nil, nil, nil, nil, nil, nil, nil
+		-- A coroutine in the pool must not keep its last arguments alive.
+		fn, a, b, c, d, e, f = nil, nil, nil, nil, nil, nil, nil -- luacheck: ignore 311
 		fn, a, b, c, d, e, f = co_yield(SUSPEND)
 	end
 end
 
 local function obtain()
-	if pooled > 0 then
+	while pooled > 0 do
 		local thread = pool[pooled]
 		pool[pooled] = nil
 		pooled = pooled - 1
-		return thread
+		if co_status(thread) == "suspended" then
+			return thread
+		end
+		-- Its last owner kept the thread and closed or resumed it.
 	end
 	local thread = co_create(body)
 	if scheduler.unhook then
@@ -128,6 +135,9 @@ local function resume(thread, a, b, c, d, e, f, g)
 	scheduler.current = thread
 	status[thread] = "RUN"
 	local ok, yielded = co_resume(thread, a, b, c, d, e, f, g)
+	while yielded == PROBE do
+		ok, yielded = co_resume(thread)
+	end
 	if not ok then
 		fail(thread, yielded)
 	elseif yielded ~= SUSPEND and status[thread] == "RUN" then
@@ -214,7 +224,9 @@ function scheduler.task(name)
 		error(name .. " must run in a task: wrap it in task.fork(function() ... end)", 3)
 	elseif co_running() ~= current then
 		error(name .. " cannot wait inside a coroutine of the script's own; call it from the task itself", 3)
-	elseif co_yieldable and not co_yieldable() then
+	elseif not co_yieldable then
+		co_yield(PROBE) -- raises here, before anything is registered that would wake the task
+	elseif not co_yieldable() then
 		error(
 			name .. " cannot wait here: a C function (table.sort, string.gsub, require ...) is in between",
 			3
