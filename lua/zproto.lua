@@ -1,5 +1,5 @@
 --- Messages with a schema: small, typed, and the same bytes in every language that speaks zproto.
---- 
+---
 --- A schema names structs and their fields; `encode` turns a table into the bytes of a struct and
 --- `decode` turns them back, while `pack` and `unpack` squeeze the zero bytes out and in again.
 --- Expected failures (a schema that does not parse, bytes that are no message) are returned; misuse
