@@ -99,6 +99,9 @@ describe("task.fork", function()
 		task.fork(note, false)
 		task.fork(note, 1, 2) -- luacheck: ignore
 		time.sleep(0)
+		for index = 1, 4 do
+			assert.equal(1, seen[index][1])
+		end
 		assert.equal(7, seen[1][2])
 		assert.is_nil(seen[2][2])
 		assert.is_false(seen[3][2])

@@ -117,6 +117,9 @@ describe("time.after", function()
 		await(function()
 			return got[1] and got[2] and got[3]
 		end)
+		for index = 1, 3 do
+			assert.equal(1, got[index][1])
+		end
 		assert.equal(sessions[1], got[1][2])
 		assert.equal("U", got[2][2])
 		assert.equal(sessions[3], got[3][2])

@@ -67,22 +67,25 @@ local pool, pooled = {}, 0
 local threads, values, functions, count = {}, {}, {}, 0
 local spare_threads, spare_values, spare_functions = {}, {}, {}
 
---- What a task runs: one function after the other.
-local function body(fn, a, b, c, d, e, f)
+--- Nothing is left of the call when it returns: a coroutine in the pool keeps no arguments alive.
+local function call(fn, ...)
+	return fn(...)
+end
+
+--- What a coroutine runs: one task's function after the other, each with just its own arguments.
+local function body()
 	local thread = co_running()
-	while true do
-		fn(a, b, c, d, e, f)
+	repeat
+		call(co_yield(SUSPEND))
 		status[thread] = nil
 		traces[thread] = nil
-		if pooled >= POOL_LIMIT then
-			return SUSPEND
+		local full = pooled >= POOL_LIMIT
+		if not full then
+			pooled = pooled + 1
+			pool[pooled] = thread
 		end
-		pooled = pooled + 1
-		pool[pooled] = thread
-		-- A coroutine in the pool must not keep its last arguments alive.
-		fn, a, b, c, d, e, f = nil, nil, nil, nil, nil, nil, nil -- luacheck: ignore 311
-		fn, a, b, c, d, e, f = co_yield(SUSPEND)
-	end
+	until full
+	return SUSPEND
 end
 
 local function obtain()
@@ -99,6 +102,7 @@ local function obtain()
 	if scheduler.unhook then
 		scheduler.unhook(thread)
 	end
+	co_resume(thread) -- to where it takes a function
 	return thread
 end
 
@@ -131,10 +135,10 @@ local function fail(thread, problem)
 end
 
 --- Goes on with a task until it waits or ends.
-local function resume(thread, a, b, c, d, e, f, g)
+local function resume(thread, ...)
 	scheduler.current = thread
 	status[thread] = "RUN"
-	local ok, yielded = co_resume(thread, a, b, c, d, e, f, g)
+	local ok, yielded = co_resume(thread, ...)
 	while yielded == PROBE do
 		ok, yielded = co_resume(thread)
 	end
@@ -148,16 +152,16 @@ local function resume(thread, a, b, c, d, e, f, g)
 end
 
 --- Starts a task at once, without the ready queue. Only for the loop, between events.
-function scheduler.start(fn, a, b, c, d, e, f)
+function scheduler.start(fn, ...)
 	if not scheduler.stopped then
-		resume(obtain(), fn, a, b, c, d, e, f)
+		resume(obtain(), fn, ...)
 	end
 end
 
 --- Goes on at once with a task that waited for an event. Only for the loop.
-function scheduler.resume(thread, a, b)
+function scheduler.resume(thread, ...)
 	if not scheduler.stopped then
-		resume(thread, a, b)
+		resume(thread, ...)
 	end
 end
 
