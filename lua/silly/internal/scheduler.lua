@@ -76,7 +76,8 @@ local function body(fn, a, b, c, d, e, f)
 		end
 		pooled = pooled + 1
 		pool[pooled] = thread
-		fn, a, b, c, d, e, f = nil, nil, nil, nil, nil, nil, nil
+		-- A coroutine in the pool must not keep its last arguments alive.
+		fn, a, b, c, d, e, f = nil, nil, nil, nil, nil, nil, nil -- luacheck: ignore 311
 		fn, a, b, c, d, e, f = co_yield(SUSPEND)
 	end
 end
