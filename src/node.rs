@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
 use crate::reactor::event::Event;
-use crate::reactor::{Reactor, Refusal};
+use crate::reactor::{Driver, Reactor, Refusal};
 use crate::trace::Tracer;
 
 /// One node.

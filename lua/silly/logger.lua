@@ -120,7 +120,9 @@ function logger.record(number, text)
 	end
 end
 
-loop.on(core.events.LOG, logger.record)
+loop.on(core.events.LOG, function(text)
+	logger.record(logger.ERROR, text)
+end)
 
 scheduler.report = function(text, severity)
 	logger.record(severity == "warn" and logger.WARN or logger.ERROR, text)

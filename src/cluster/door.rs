@@ -1,6 +1,7 @@
 //! A listener of the cluster.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -33,8 +34,8 @@ impl Door {
         Door { listener, source, waker, troubled: false }
     }
 
-    /// The next connection of the backlog.
-    pub(super) fn poll_accept(&self) -> Poll<io::Result<TcpStream>> {
+    /// The next connection of the backlog, and whose it is.
+    pub(super) fn poll_accept(&self) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.listener.poll_accept(&mut Context::from_waker(&self.waker))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::net::connection::{Arrival, Connection};
+use crate::net::errno;
 use crate::reactor::inbox::Source;
 use crate::registry::Id;
 use crate::timers::TimerId;
@@ -40,18 +41,36 @@ pub(super) struct Link {
     pub(super) dirty: bool,
     /// Requests given to the script and not answered yet.
     pub(super) handling: usize,
+    /// Why nothing can be written any more. The connection ends once what has arrived is read.
+    pub(super) failure: Option<i32>,
 }
 
 impl Link {
     /// A fresh connection of `peer`.
     pub(super) fn new(peer: Id, connection: Connection, source: Arc<Source>) -> Link {
         let waker = Waker::from(Arc::clone(&source));
-        Link { peer, connection, source, waker, phase: Phase::Open, dirty: false, handling: 0 }
+        Link {
+            peer,
+            connection,
+            source,
+            waker,
+            phase: Phase::Open,
+            dirty: false,
+            handling: 0,
+            failure: None,
+        }
     }
 
-    /// Writes what it can of what is queued.
-    pub(super) fn poll_write(&mut self) -> Poll<io::Result<()>> {
-        self.connection.poll_write(&mut Context::from_waker(&self.waker))
+    /// Writes what it can of what is queued. A failure is only noted: what the other end sent
+    /// before it went is still to be read.
+    pub(super) fn write(&mut self) {
+        if self.failure.is_none()
+            && let Poll::Ready(Err(error)) =
+                self.connection.poll_write(&mut Context::from_waker(&self.waker))
+        {
+            self.failure = Some(errno::number(&error));
+            self.source.note();
+        }
     }
 
     /// Reads once into the arena.

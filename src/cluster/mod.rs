@@ -15,9 +15,6 @@ mod peer;
 mod request;
 mod traffic;
 
-use std::task::Poll;
-
-use crate::net::errno;
 use crate::reactor::Reactor;
 use crate::reactor::event::{Event, Span};
 use crate::reason::Reason;
@@ -59,11 +56,6 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// True while something can still happen by itself: a connection, a listener, a request.
-    pub fn is_alive(&self) -> bool {
-        !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
-    }
-
     /// Answers that nobody waited for.
     pub fn strays(&self) -> u64 {
         self.strays
@@ -119,13 +111,7 @@ impl Cluster {
 
     /// Queues a message on a connection. Its session opens only here, so that sessions count in
     /// the order of the wire.
-    fn transmit(
-        &mut self,
-        reactor: &mut Reactor,
-        link: Id,
-        asker: Option<Id>,
-        message: &Message<'_>,
-    ) {
+    fn transmit(&mut self, link: Id, asker: Option<Id>, message: &Message<'_>) {
         let Some(known) = self.links.get_mut(link) else { return };
         let session = match asker {
             Some(request) => self.sessions.open(link.to_bits(), request),
@@ -137,29 +123,28 @@ impl Cluster {
         if let Some(request) = asker.and_then(|asker| self.requests.get_mut(asker)) {
             request.stage = Stage::Asked { session };
         }
-        self.soil(reactor, link);
+        self.soil(link);
     }
 
     /// True when another message may be queued on this connection.
     fn has_room(&self, link: Id) -> bool {
         self.links.get(link).is_some_and(|known| {
-            known.connection.queued() < self.limits.queue
+            known.failure.is_none()
+                && known.connection.queued() < self.limits.queue
                 && self.sessions.count(link.to_bits()) < self.limits.calls
         })
     }
 
     /// Notes that a connection has bytes to write, and writes a large batch early: holding all of
     /// it back to the end of the turn would make the two ends work in turns.
-    fn soil(&mut self, reactor: &mut Reactor, link: Id) {
+    fn soil(&mut self, link: Id) {
         let Some(known) = self.links.get_mut(link) else { return };
         if !known.dirty {
             known.dirty = true;
             self.dirty.push(link);
         }
-        if known.connection.queued() >= EARLY_WRITE
-            && let Poll::Ready(Err(error)) = known.poll_write()
-        {
-            self.break_off(reactor, link, errno::number(&error));
+        if known.connection.queued() >= EARLY_WRITE {
+            known.write();
         }
     }
 

@@ -103,7 +103,7 @@ impl Cluster {
             State::Up { link } if known.is_idle() && self.has_room(link) => {
                 let asker = (kind == Kind::Call)
                     .then(|| self.admit(reactor, kind, peer, Stage::Waiting(None), timeout));
-                self.transmit(reactor, link, asker, message);
+                self.transmit(link, asker, message);
                 return asker.map_or(Submitted::Sent, Submitted::Waiting);
             }
             State::Up { .. } | State::Dialing { .. } => {}
@@ -185,7 +185,7 @@ impl Cluster {
         }
         gen1::encode_response(known.connection.out(), session, data)?;
         let queued = known.connection.queued();
-        self.soil(reactor, link);
+        self.soil(link);
         if queued > self.limits.answers {
             self.refuse(reactor, link, libc::ENOBUFS, "it does not read its answers");
         }

@@ -1,12 +1,13 @@
 //! What sockets, dials and deadlines bring to the cluster.
 
+use std::net::SocketAddr;
 use std::task::Poll;
 
 use tokio::net::TcpStream;
 
 use crate::net::connection::{Arrival, Connection};
 use crate::net::errno;
-use crate::reactor::event::{Event, Level, Span};
+use crate::reactor::event::{Event, Span};
 use crate::reactor::inbox::{Dialed, Key};
 use crate::reactor::{Alarm, Driver, Reactor};
 use crate::reason::Reason;
@@ -42,11 +43,9 @@ impl Driver for Cluster {
             // Closed meanwhile, or given up: nobody wants this connection.
             _ => return,
         }
-        let connected = dialed
-            .outcome
-            .and_then(|stream| Connection::new(stream).map_err(|error| errno::reason(&error)));
-        match connected {
-            Ok(connection) => {
+        match dialed.outcome {
+            Ok((stream, remote)) => {
+                let connection = Connection::new(stream, remote);
                 let link = self.establish(reactor, peer, connection);
                 if let Some(known) = self.peers.get_mut(peer) {
                     known.succeeded();
@@ -87,14 +86,14 @@ impl Driver for Cluster {
         while let Some(link) = self.dirty.pop() {
             let Some(known) = self.links.get_mut(link) else { continue };
             known.dirty = false;
+            known.write();
             let peer = known.peer;
-            match known.poll_write() {
-                Poll::Ready(Err(error)) => {
-                    self.break_off(reactor, link, errno::number(&error));
-                }
-                _ => self.pump(reactor, peer),
-            }
+            self.pump(reactor, peer);
         }
+    }
+
+    fn is_alive(&self) -> bool {
+        !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
     }
 }
 
@@ -116,16 +115,16 @@ impl Cluster {
             known.source.heed();
             match known.poll_accept() {
                 Poll::Pending => return,
-                Poll::Ready(Ok(stream)) => {
+                Poll::Ready(Ok((stream, remote))) => {
                     known.troubled = false;
-                    self.welcome(reactor, stream);
+                    self.welcome(reactor, stream, remote);
                 }
                 Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
                 Poll::Ready(Err(error)) => {
                     if !std::mem::replace(&mut known.troubled, true) {
                         let local = known.listener.local();
                         let why = errno::reason(&error);
-                        reactor.log(Level::Error, format!("[cluster] accept on {local}: {why}"));
+                        reactor.log(format!("[cluster] accept on {local}: {why}"));
                     }
                     reactor.arm(ACCEPT_PAUSE, Alarm::Door(door));
                     return;
@@ -137,10 +136,9 @@ impl Cluster {
         }
     }
 
-    fn welcome(&mut self, reactor: &mut Reactor, stream: TcpStream) {
-        // It may be gone already; then there is nobody to tell.
-        let Ok(connection) = Connection::new(stream) else { return };
-        let remote = connection.remote();
+    /// Takes a connection in. It may be gone already, but what it brought is still there.
+    fn welcome(&mut self, reactor: &mut Reactor, stream: TcpStream, remote: SocketAddr) {
+        let connection = Connection::new(stream, remote);
         let peer = self.peers.insert(Peer::accepted());
         let link = self.establish(reactor, peer, connection);
         reactor.push(Event::Accepted { peer, fd: link.to_bits(), remote });
@@ -150,9 +148,7 @@ impl Cluster {
         let Some(known) = self.links.get_mut(link) else { return };
         let peer = known.peer;
         known.source.heed();
-        if let Poll::Ready(Err(error)) = known.poll_write() {
-            return self.break_off(reactor, link, errno::number(&error));
-        }
+        known.write();
         if let Phase::Flushing { limit } = known.phase
             && known.connection.queued() == 0
         {
@@ -168,13 +164,21 @@ impl Cluster {
                 break;
             };
             let start = arena.len();
-            match known.poll_read(arena) {
-                Poll::Pending => break,
-                Poll::Ready(Err(error)) => {
-                    return self.break_off(reactor, link, errno::number(&error));
+            match (known.poll_read(arena), known.failure) {
+                (Poll::Pending, None) => break,
+                (Poll::Pending, Some(errno)) => return self.break_off(reactor, link, errno),
+                (Poll::Ready(Err(error)), failure) => {
+                    let errno = failure.unwrap_or_else(|| errno::number(&error));
+                    return self.break_off(reactor, link, errno);
                 }
-                Poll::Ready(Ok(Arrival::End)) => return self.break_off(reactor, link, 0),
-                Poll::Ready(Ok(Arrival::Bytes { more })) => {
+                // A broken pipe is how a write learns of an end in order.
+                (Poll::Ready(Ok(Arrival::End)), None | Some(libc::EPIPE)) => {
+                    return self.break_off(reactor, link, 0);
+                }
+                (Poll::Ready(Ok(Arrival::End)), Some(errno)) => {
+                    return self.break_off(reactor, link, errno);
+                }
+                (Poll::Ready(Ok(Arrival::Bytes { more })), _) => {
                     match known.is_open() {
                         true => self.digest(reactor, link, start),
                         false => arena.truncate(start),
@@ -245,7 +249,7 @@ impl Cluster {
     pub(super) fn refuse(&mut self, reactor: &mut Reactor, link: Id, errno: i32, why: &str) {
         if let Some(known) = self.links.get(link) {
             let remote = known.connection.remote();
-            reactor.log(Level::Error, format!("[cluster] closing {remote}: {why}"));
+            reactor.log(format!("[cluster] closing {remote}: {why}"));
         }
         self.break_off(reactor, link, errno);
     }
@@ -271,7 +275,7 @@ impl Cluster {
             if let Some(unsent) = unsent {
                 let message = Message { cmd: unsent.cmd, trace: unsent.trace, data: &unsent.data };
                 let asker = (kind == Kind::Call).then_some(first);
-                self.transmit(reactor, link, asker, &message);
+                self.transmit(link, asker, &message);
             }
             if kind != Kind::Call {
                 self.conclude(reactor, first, Outcome::Done);

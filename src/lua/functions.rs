@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mlua::{Lua, Result, Table};
+use mlua::{Lua, LuaString, Result, Table};
 
 use crate::cluster::Submitted;
 use crate::interrupt::DefaultInterrupt;
@@ -119,8 +119,8 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     // listen(address, backlog): id and bound address; or nil, message, and whether the address
     // itself is malformed.
     let shared = Rc::clone(node);
-    let listen = move |_: &Lua, (address, backlog): (String, u32)| {
-        let address = match parse_listen(&address) {
+    let listen = move |_: &Lua, (address, backlog): (LuaString, u32)| {
+        let address = match parse_listen(&address.to_string_lossy()) {
             Ok(address) => address,
             Err(error) => return Ok((None, error.to_string(), true)),
         };
@@ -135,8 +135,8 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
 
     // open(address): a handle's id and slot, without dialling; or nil and what is malformed.
     let shared = Rc::clone(node);
-    let open = move |_: &Lua, address: String| {
-        Ok(match address.parse::<Address>() {
+    let open = move |_: &Lua, address: LuaString| {
+        Ok(match address.to_string_lossy().parse::<Address>() {
             Ok(address) => {
                 let peer = shared.borrow_mut().cluster.open(address);
                 (Some(peer.to_bits()), Some(slot(peer)), None)

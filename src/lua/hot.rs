@@ -13,7 +13,7 @@ use mlua::{Lua, Result, Table};
 
 use crate::cluster::{Kind, Message, Submitted};
 use crate::node::Node;
-use crate::reactor::event::{Event, Level};
+use crate::reactor::event::Event;
 use crate::registry::Id;
 
 use super::{Shared, trace};
@@ -373,14 +373,9 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
             let text: *const [u8] = why.as_str().as_bytes();
             parcel(FAILED, &[place(request)], None, Some(text))
         }
-        Event::Log { level, text } => {
-            let level = match level {
-                Level::Debug => 0,
-                Level::Warn => 2,
-                Level::Error => 3,
-            };
+        Event::Log { text } => {
             let text: *const [u8] = text.as_bytes();
-            parcel(LOG, &[level], None, Some(text))
+            parcel(LOG, &[], None, Some(text))
         }
     }
 }

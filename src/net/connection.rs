@@ -43,10 +43,10 @@ pub struct Connection {
 impl Connection {
     /// Takes over a connected stream. Small writes leave at once: they are coalesced here, by
     /// whoever queues them, and never by a timer in the kernel.
-    pub fn new(stream: TcpStream) -> io::Result<Connection> {
-        stream.set_nodelay(true)?;
-        let remote = stream.peer_addr()?;
-        Ok(Connection { stream, remote, partial: Vec::new(), out: BytesMut::new() })
+    pub fn new(stream: TcpStream, remote: SocketAddr) -> Connection {
+        // Fails only on a connection that is gone already, which the first read will tell.
+        let _ = stream.set_nodelay(true);
+        Connection { stream, remote, partial: Vec::new(), out: BytesMut::new() }
     }
 
     /// The other end's address.
@@ -115,10 +115,9 @@ impl Connection {
             }
             self.out.advance(count);
         }
-        if self.out.capacity() > KEEP_CAPACITY {
+        // What was written in front still belongs to the buffer: reclaiming tells its real size.
+        if self.out.try_reclaim(KEEP_CAPACITY + 1) {
             self.out = BytesMut::new();
-        } else {
-            self.out.clear();
         }
         Poll::Ready(Ok(()))
     }

@@ -10,7 +10,7 @@ use super::address::Address;
 use super::errno::reason;
 use super::resolver::Resolver;
 
-/// Connects, or says why not, with the address in the reason.
+/// Connects, and says to which address; or says why not, with the address in the reason.
 ///
 /// A name with several addresses gives each but the last an equal part of `patience`, so that a
 /// silent first one leaves time for the others. The last, or only, address may take as long as
@@ -19,7 +19,7 @@ pub async fn dial(
     address: Address,
     resolver: Resolver,
     patience: Duration,
-) -> Result<TcpStream, String> {
+) -> Result<(TcpStream, SocketAddr), String> {
     let candidates: Vec<SocketAddr> = match &address {
         Address::Socket(socket) => vec![*socket],
         Address::Name { host, port } => resolver
@@ -44,9 +44,44 @@ pub async fn dial(
             },
         };
         match outcome {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) if is_loop(&stream, candidate) => {
+                // Reset, so that nothing of it lingers on the port.
+                let _ = stream.set_zero_linger();
+                last = format!("connect {candidate}: Connection refused");
+            }
+            Ok(stream) => return Ok((stream, candidate)),
             Err(why) => last = format!("connect {candidate}: {why}"),
         }
     }
     Err(last)
+}
+
+/// True for a connection to itself. Where nobody listens on a port that the kernel also gives out
+/// to those who connect, it gives it once in many tries to the very socket that dials it; what
+/// looks like a peer then is nobody, and keeps the real one from listening.
+fn is_loop(stream: &TcpStream, candidate: SocketAddr) -> bool {
+    stream.local_addr().is_ok_and(|local| local == candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::{TcpListener, TcpSocket};
+
+    #[test]
+    fn a_connection_to_itself_is_told_from_one_to_a_listener() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let there = listener.local_addr().unwrap();
+            let stream = TcpStream::connect(there).await.unwrap();
+            assert!(!is_loop(&stream, there));
+
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let own = socket.local_addr().unwrap();
+            let stream = socket.connect(own).await.unwrap();
+            assert!(is_loop(&stream, own));
+        });
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -35,9 +35,9 @@ impl Listener {
         self.local
     }
 
-    /// The next connection of the backlog.
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        let (stream, _) = ready!(self.socket.poll_accept(cx))?;
-        Poll::Ready(Ok(stream))
+    /// The next connection of the backlog, and whose it is: a connection that was reset meanwhile
+    /// could not be asked any more.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.socket.poll_accept(cx)
     }
 }

@@ -12,14 +12,6 @@ pub struct Span {
     pub len: usize,
 }
 
-/// How much a line of the log matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    Debug,
-    Warn,
-    Error,
-}
-
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -41,6 +33,6 @@ pub enum Event {
     Done { request: Id },
     /// A call or send will not succeed.
     Failed { request: Id, why: Reason },
-    /// Something an operator wants to know.
-    Log { level: Level, text: Box<str> },
+    /// Something went wrong that no task waits to hear, and an operator wants to know.
+    Log { text: Box<str> },
 }

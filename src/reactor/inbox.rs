@@ -4,6 +4,7 @@
 //! through the scheduler for every message. Instead each source (a connection, a listener) has a
 //! waker that writes the source's key down here once, and the turn polls just those sources.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
@@ -25,7 +26,7 @@ pub enum Key {
 pub struct Dialed {
     pub owner: Id,
     pub job: u64,
-    pub outcome: Result<TcpStream, String>,
+    pub outcome: Result<(TcpStream, SocketAddr), String>,
 }
 
 /// The word left so far.

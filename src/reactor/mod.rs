@@ -31,7 +31,7 @@ use crate::registry::{Id, Registry};
 use crate::timers::{TimerId, Timers};
 
 use clock::Clock;
-use event::{Event, Level, Span};
+use event::{Event, Span};
 use inbox::{Dialed, Inbox, Key, Mail, Source};
 
 /// Reading stops for this turn once so much has arrived; the rest is read in the next one. More
@@ -64,6 +64,8 @@ pub trait Driver {
     fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm);
     /// Writes whatever is queued.
     fn flush(&mut self, reactor: &mut Reactor);
+    /// True while something can still happen by itself.
+    fn is_alive(&self) -> bool;
 }
 
 /// Why a turn, or anything that needs the runtime, is refused.
@@ -198,9 +200,9 @@ impl Reactor {
         self.events.push_back(event);
     }
 
-    /// Queues a line for the log.
-    pub fn log(&mut self, level: Level, text: String) {
-        self.push(Event::Log { level, text: text.into() });
+    /// Queues a line for the log, at the level of errors.
+    pub fn log(&mut self, text: String) {
+        self.push(Event::Log { text: text.into() });
     }
 
     /// The next event. A timer cancelled after it fired is passed over here.
@@ -302,7 +304,7 @@ impl Reactor {
     /// One turn. `wait` is the longest time to wait for something to happen: zero never blocks but
     /// still moves the sockets, `None` waits as long as it takes.
     ///
-    /// With events of the last turn still untaken it does nothing, since they refer to its arena.
+    /// With events of the last turn still untaken it only writes, since they refer to its arena.
     pub fn turn(
         &mut self,
         driver: &mut impl Driver,
@@ -310,6 +312,7 @@ impl Reactor {
     ) -> Result<(), Refusal> {
         self.check_fork()?;
         if !self.events.is_empty() {
+            driver.flush(self);
             return Ok(());
         }
         self.arena.clear();
@@ -330,6 +333,7 @@ impl Reactor {
             return Ok(()); // a turn within a turn: the outer one is at work
         };
         let mut sleep = engine.sleep.take();
+        let lively = self.is_lively(driver);
         runtime.block_on(tokio::task::coop::unconstrained(async {
             driver.flush(self);
             let blocking = wait != Some(Duration::ZERO) && !self.inbox.has_mail();
@@ -337,7 +341,7 @@ impl Reactor {
                 // Lets the runtime look at the sockets once, without waiting.
                 tokio::task::yield_now().await;
             }
-            poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking)).await;
+            poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking, lively)).await;
         }));
         self.inbox.rest();
         if let Some(engine) = &mut self.engine {
@@ -347,6 +351,11 @@ impl Reactor {
         Ok(())
     }
 
+    /// True while there is something to wait for.
+    fn is_lively(&self, driver: &impl Driver) -> bool {
+        self.has_timers() || driver.is_alive()
+    }
+
     fn poll_turn(
         &mut self,
         driver: &mut impl Driver,
@@ -354,6 +363,7 @@ impl Reactor {
         sleep: &mut Option<Pin<Box<Sleep>>>,
         until: Option<Instant>,
         blocking: bool,
+        lively: bool,
     ) -> Poll<()> {
         let mut mail = std::mem::take(&mut self.mail);
         self.inbox.collect(&mut mail, cx.waker());
@@ -367,6 +377,10 @@ impl Reactor {
         self.fire(driver);
         driver.flush(self);
         if !blocking || !self.events.is_empty() {
+            return Poll::Ready(());
+        }
+        if (until.is_none() || lively) && !self.is_lively(driver) {
+            // The last connection has just gone without a word to the script.
             return Poll::Ready(());
         }
         let due = self.deadlines.next_due().map(|tick| self.clock.instant(tick));

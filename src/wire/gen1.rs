@@ -193,12 +193,12 @@ mod tests {
         let data = vec![7; MAX_RESPONSE_DATA + 1];
         assert_eq!((MAX_REQUEST_DATA, MAX_RESPONSE_DATA), (65_519, 65_531));
 
-        let mut out = b"before".to_vec();
+        let mut out = BytesMut::from(&b"before"[..]);
         let refused = TooLarge { size: 65_520, limit: 65_519, what: "request" };
         assert_eq!(encode_request(&mut out, 1, 2, 3, &data[..65_520]), Err(refused));
         let refused = TooLarge { size: 65_532, limit: 65_531, what: "response" };
         assert_eq!(encode_response(&mut out, 1, &data), Err(refused));
-        assert_eq!(out, b"before");
+        assert_eq!(out, &b"before"[..]);
 
         for frame in [
             Frame::Request { session: 1, cmd: 2, trace: 3, data: &data[..65_519] },
@@ -244,7 +244,7 @@ mod tests {
             sent in proptest::collection::vec(owned(), 0..12),
             cuts in proptest::collection::vec(1..200usize, 1..40),
         ) {
-            let mut stream = Vec::new();
+            let mut stream = BytesMut::new();
             for owned in &sent {
                 encode(&mut stream, &frame(owned)).unwrap();
             }

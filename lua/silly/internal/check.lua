@@ -69,7 +69,9 @@ end
 --- nearest one that is known.
 ---@param known string[]
 function check.options(name, what, value, known)
-	check.type(name, what, value, "table")
+	if type(value) ~= "table" then
+		refuse(name, what, "a table", value)
+	end
 	local set = {}
 	for _, option in ipairs(known) do
 		set[option] = true

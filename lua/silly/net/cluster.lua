@@ -84,16 +84,6 @@ local function await(slot, task)
 	return suspend()
 end
 
-local function adopt(peer)
-	local id, slot, problem = core.open(peer.addr)
-	if not id then
-		error("cluster: the peer's addr: " .. problem, 4)
-	end
-	peer[PEER] = id
-	peers[slot] = peer
-	return id
-end
-
 --- The native id of a peer; any table with an address can be one.
 local function identify(name, peer)
 	if type(peer) == "table" then
@@ -101,7 +91,14 @@ local function identify(name, peer)
 		if id then
 			return id
 		elseif peer[LISTENER] == nil and type(peer.addr) == "string" then
-			return adopt(peer)
+			local slot, problem
+			id, slot, problem = core.open(peer.addr)
+			if not id then
+				error(name .. ": the peer's addr: " .. problem, 3)
+			end
+			peer[PEER] = id
+			peers[slot] = peer
+			return id
 		end
 	end
 	error(name .. ": the first argument must be a peer from cluster.connect or accept", 3)
@@ -150,7 +147,7 @@ local function process(peer, fd, session, cmd, trace, data)
 		else
 			local sent, why = respond(fd, session, out)
 			if not sent then
-				leave_unanswered(fd, logger.ERROR, "[cluster] answer, session %d cmd %d: %s", session, cmd, why)
+				logger.record(logger.ERROR, ("[cluster] answer, session %d cmd %d: %s"):format(session, cmd, why))
 			end
 		end
 	end
@@ -176,6 +173,11 @@ local function welcome(peer, address)
 	guests[task] = peer
 	serve_accept(peer, address)
 	guests[task] = nil
+end
+
+--- Runs the close callback, which is not to see what else a new task is given.
+local function farewell(peer, errno)
+	serve_close(peer, errno)
 end
 
 local events = core.events
@@ -221,7 +223,7 @@ loop.on(events.CLOSED, function(slot, errno)
 		peers[slot] = nil -- it can never come back
 	end
 	if serve_close then
-		scheduler.start(serve_close, peer, errno)
+		scheduler.start(farewell, peer, errno)
 	end
 end)
 

@@ -1,0 +1,75 @@
+--- The documented frames, read and written without the library's help and without string.pack,
+--- which half of the interpreters lack.
+
+local wire = {}
+
+local RESPONSE = 2 ^ 31
+
+local function little(number, size)
+	local bytes = {}
+	for index = 1, size do
+		bytes[index] = string.char(number % 256)
+		number = math.floor(number / 256)
+	end
+	return table.concat(bytes)
+end
+
+local function number(bytes)
+	local value = 0
+	for index = #bytes, 1, -1 do
+		value = value * 256 + bytes:byte(index)
+	end
+	return value
+end
+
+--- A frame around any body, with any length announced.
+function wire.frame(body, announced)
+	local length = announced or #body
+	return string.char(math.floor(length / 256), length % 256) .. body
+end
+
+--- `trace` is the id as 16 hexadecimal digits.
+function wire.request(session, cmd, data, trace)
+	local id = (trace or ("0"):rep(16)):gsub("%x%x", function(byte)
+		return string.char(tonumber(byte, 16))
+	end)
+	return wire.frame(data .. id:reverse() .. little(cmd, 4) .. little(session, 4))
+end
+
+function wire.response(session, data)
+	return wire.frame(data .. little(session + RESPONSE, 4))
+end
+
+--- The first frame of a stream and what follows it; nil while it is not complete.
+function wire.decode(stream)
+	if #stream < 2 then
+		return nil, stream
+	end
+	local length = stream:byte(1) * 256 + stream:byte(2)
+	if #stream < 2 + length then
+		return nil, stream
+	end
+	local body, rest = stream:sub(3, 2 + length), stream:sub(3 + length)
+	local session = number(body:sub(-4))
+	if session >= RESPONSE then
+		return { response = true, session = session - RESPONSE, data = body:sub(1, -5) }, rest
+	end
+	local trace = body:sub(-16, -9):reverse():gsub(".", function(byte)
+		return ("%02x"):format(byte:byte())
+	end)
+	return {
+		response = false,
+		session = session,
+		cmd = number(body:sub(-8, -5)),
+		trace = trace,
+		data = body:sub(1, -17),
+	}, rest
+end
+
+function wire.hex(bytes)
+	return (bytes:gsub(".", function(byte)
+		return ("%02x"):format(byte:byte())
+	end))
+end
+
+return wire
