@@ -1,7 +1,6 @@
 --- silly: the loop, and the names that scripts of the 2025-10 edition find here.
 
 local core = require "silly.core"
-local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
 local logger = require "silly.logger"
@@ -45,6 +44,16 @@ function silly.pcall(fn, ...)
 	return xpcall(fn, explain, ...)
 end
 
+if not select(2, xpcall(function(...) return ... end, explain, true)) then
+	-- Lua 5.1 hands no arguments on.
+	function silly.pcall(fn, ...)
+		local arguments, count = { ... }, select("#", ...)
+		return xpcall(function()
+			return fn(unpack(arguments, 1, count)) -- luacheck: ignore 143
+		end, explain)
+	end
+end
+
 --- Logs an error with a traceback. It does not raise.
 ---@param message any
 function silly.error(message)
@@ -79,13 +88,9 @@ end
 function silly.run(main)
 	if main ~= nil then
 		check.type("silly.run", "the first argument", main, "function")
-		scheduler.fork(main)
 	end
 	start.disarm()
-	local status = loop.run("silly.run")
-	if loop.owns_process and loop.exit_status then
-		os.exit(status)
-	end
+	local status = loop.run("silly.run", main)
 	return status
 end
 
@@ -96,7 +101,8 @@ end
 function silly.step(wait)
 	wait = wait ~= nil and check.integer("silly.step", "the time in milliseconds", wait, 0, 2 ^ 31) or 0
 	start.disarm()
-	return loop.step(wait)
+	local pending = loop.step(wait)
+	return pending
 end
 
 return silly

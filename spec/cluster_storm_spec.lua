@@ -1,6 +1,7 @@
 --- Rough weather: bytes at random, closes at random, garbage collection, the module loaded again.
 
 local cluster = require "silly.net.cluster"
+local logger = require "silly.logger"
 local task = require "silly.task"
 local time = require "silly.time"
 local log = require "spec.support.log"
@@ -139,6 +140,48 @@ describe("in rough weather the cluster", function()
 			end)
 			work()
 		end
+	end))
+
+	it("says the right words though finalisers log and send in between", async(function()
+		local newproxy = rawget(_G, "newproxy")
+		local ran = 0
+		local function finalise()
+			ran = ran + 1
+			-- Each of these makes another text in the library.
+			logger.info("finaliser")
+			pcall(cluster.send, { addr = "127.0.0.1:1" }, 1, ("y"):rep(70000))
+		end
+		local function litter()
+			if newproxy then
+				getmetatable(newproxy(true)).__gc = finalise
+			else
+				setmetatable({}, { __gc = finalise })
+			end
+		end
+		node.serve({
+			call = function(_, _, body)
+				litter()
+				return body
+			end,
+			accept = function(_, addr)
+				litter()
+				assert(addr:find("^127%.0%.0%.1:%d+$"), addr)
+			end,
+		})
+		local listener = node.listen()
+		local pause = collectgarbage("setpause", 105)
+		for index = 1, 100 do
+			litter()
+			local peer = node.connect(listener.addr, { shared = false })
+			assert.equal("x" .. index, (cluster.call(peer, 1, "x" .. index)))
+			local _, why = cluster.call(peer, 1, ("z"):rep(65520 + index))
+			assert.equal(("request data of %d bytes is over the limit of 65519"):format(65520 + index), why)
+			cluster.close(peer)
+		end
+		collectgarbage("setpause", pause)
+		collectgarbage()
+		assert.is_true(ran > 100)
+		assert.equal(0, log.count("E"))
 	end))
 
 	it("keeps no memory of calls, handles and connections that are over", async(function()

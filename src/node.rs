@@ -36,10 +36,17 @@ impl Node {
         self.reactor.has_timers() || self.cluster.is_alive()
     }
 
-    /// Closes everything, and waits up to `limit` for what is queued to be written. Events that
-    /// this brings are of no use to anybody and are dropped.
+    /// Closes everything, drops the timers, and waits up to `limit` for what is queued to be
+    /// written. Events that this brings are of no use to anybody and are dropped.
+    ///
+    /// In a forked child it is refused: closing would take the parent's sockets out of the poll
+    /// set both share.
     pub fn shutdown(&mut self, limit: Duration) -> Result<(), Refusal> {
+        if self.reactor.is_forked() {
+            return Err(Refusal::Forked);
+        }
         self.cluster.close_all(&mut self.reactor);
+        self.reactor.forget_timers(); // the script's; else they would count as alive
         let end = Instant::now() + limit;
         loop {
             while self.take().is_some() {}

@@ -10,6 +10,8 @@ if core.loaded.time then
 	return core.loaded.time
 end
 
+local max = math.max
+
 ---@class silly.time
 local time = {}
 core.loaded.time = time
@@ -34,12 +36,6 @@ loop.on(core.events.ALARM, function(slot, session)
 	scheduler.start(callback, argument or session)
 end)
 
---- Milliseconds that a timer gets: what is negative is due at once.
-local function delay(name, ms)
-	ms = check.integer(name, "the time in milliseconds", ms, -LONGEST, LONGEST)
-	return ms > 0 and ms or 0
-end
-
 --- The time of day, in milliseconds since 1970.
 ---@return integer
 function time.now()
@@ -52,13 +48,14 @@ function time.monotonic()
 	return core.monotonic()
 end
 
---- Suspends the current task. sleep(0) lets everything that is ready have its turn.
+--- Suspends the current task. sleep(0) lets everything that is ready have its turn; less counts
+--- as 0.
 ---@async
 ---@param ms integer
 function time.sleep(ms)
-	ms = delay("time.sleep", ms)
+	ms = check.integer("time.sleep", "the time in milliseconds", ms, -LONGEST, LONGEST)
 	local current = scheduler.task("time.sleep")
-	sleeping[core.sleep(ms)] = current
+	sleeping[core.sleep(max(ms, 0))] = current
 	scheduler.suspend()
 end
 
@@ -68,9 +65,9 @@ end
 ---@param argument any? what the function gets; without one it gets the session
 ---@return integer session for time.cancel
 function time.after(ms, callback, argument)
-	ms = delay("time.after", ms)
+	ms = check.integer("time.after", "the time in milliseconds", ms, -LONGEST, LONGEST)
 	check.type("time.after", "the callback", callback, "function")
-	local slot, session = core.after(ms)
+	local slot, session = core.after(max(ms, 0))
 	callbacks[slot], arguments[slot] = callback, argument
 	return session
 end

@@ -14,6 +14,7 @@ local trace = {}
 
 local traces = scheduler.traces
 local NONE = 0
+local id_is_text = type(core.trace_propagate(2 ^ 40)) == "string"
 
 --- Stands for the main chunk, which is no task under a plain interpreter.
 local MAIN = coroutine.create(function() end)
@@ -41,8 +42,11 @@ end
 ---@param id integer?
 ---@return integer previous the id it had before, or 0
 function trace.attach(id)
-	if id ~= nil and type(id) ~= "number" and type(id) ~= type(core.trace_propagate(2 ^ 40)) then
+	if id ~= nil and not (id_is_text and type(id) == "string") then
 		check.type("trace.attach", "the id", id, "number")
+		if not id_is_text then
+			id = check.integer("trace.attach", "the id", id, math.mininteger, math.maxinteger)
+		end
 	end
 	return exchange(id or NONE)
 end

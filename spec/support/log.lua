@@ -16,10 +16,14 @@ end
 
 function recorder.flush() end
 
---- From now on lines are kept instead of written.
+--- From now on lines are kept instead of written. The returned function ends that, and gives them.
 function log.capture()
 	lines = {}
 	io.stderr = recorder
+	return function()
+		log.release()
+		return log.text()
+	end
 end
 
 --- Back to normal.

@@ -1,6 +1,7 @@
 --- Lua programs in processes of their own, with the library of this checkout.
 
 local raw = require "spec.support.raw"
+local shell = require "spec.support.shell"
 
 local process = {}
 
@@ -11,12 +12,7 @@ local function line_of(command)
 	return line
 end
 
-local root = line_of("pwd")
-local first = 0
-while arg and arg[first - 1] do
-	first = first - 1
-end
-local interpreter = arg and arg[first] or "lua"
+local root, interpreter = shell.root, shell.lua
 
 --- A program that hangs is not to outlive its test.
 local PRELUDE = [[require("silly.time").after(15000, function() os.exit(99) end);]]

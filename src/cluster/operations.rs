@@ -96,6 +96,9 @@ impl Cluster {
         let Some(known) = self.peers.get(peer) else {
             return Submitted::Refused(Reason::PeerClosed);
         };
+        if reactor.is_forked() {
+            return Submitted::Refused(Refusal::Forked.to_string().into()); // the socket is shared
+        }
         if let Err(too_large) = gen1::check_request(message.data.len()) {
             return Submitted::Refused(too_large.to_string().into());
         }

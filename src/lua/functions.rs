@@ -164,20 +164,26 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
         move |_: &Lua, peer: u64| Ok(shared.borrow().cluster.is_dialing(Id::from_bits(peer)));
     core.raw_set("dialing", lua.create_function(dialing)?)?;
 
-    // close_peer(id): its slot.
+    // close_peer(id): its slot. In a forked child nothing is closed, neither here nor below, since
+    // that would take the parent's socket out of the poll set both share.
     let shared = Rc::clone(node);
     let close_peer = move |_: &Lua, peer: u64| {
         let peer = Id::from_bits(peer);
         let mut node = shared.borrow_mut();
         let node = &mut *node;
-        node.cluster.close_peer(&mut node.reactor, peer);
+        if !node.reactor.is_forked() {
+            node.cluster.close_peer(&mut node.reactor, peer);
+        }
         Ok(slot(peer))
     };
     core.raw_set("close_peer", lua.create_function(close_peer)?)?;
 
     let shared = Rc::clone(node);
     let close_listener = move |_: &Lua, listener: u64| {
-        shared.borrow_mut().cluster.close_listener(Id::from_bits(listener));
+        let mut node = shared.borrow_mut();
+        if !node.reactor.is_forked() {
+            node.cluster.close_listener(Id::from_bits(listener));
+        }
         Ok(())
     };
     core.raw_set("close_listener", lua.create_function(close_listener)?)

@@ -224,14 +224,20 @@ unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
     }
 }
 
-/// Pushes the hold's text, which stays where it is while Lua copies it.
+/// The longest reason that Lua is told; a name of full length fits several times.
+const REASON_LIMIT: usize = 1024;
+
+/// Pushes a copy of the hold's text: on 5.1 and LuaJIT a finaliser may run before Lua has taken
+/// its own, and what it calls may write another text.
 ///
 /// # Safety
 /// For functions of `install` only. May raise; owns nothing.
 unsafe fn push_text(state: *mut lua_State, hold: &Hold) {
-    let text: *const [u8] = hold.text.as_bytes();
-    // SAFETY: the text is not touched before the copy is made.
-    unsafe { ffi::lua_pushlstring(state, text.cast(), text.len()) };
+    let mut copy = [0u8; REASON_LIMIT];
+    let len = hold.text.len().min(REASON_LIMIT);
+    copy[..len].copy_from_slice(&hold.text.as_bytes()[..len]);
+    // SAFETY: the copy stays until this returns.
+    unsafe { ffi::lua_pushlstring(state, copy.as_ptr().cast(), len) };
 }
 
 /// A marshal function has returned something else than it must: raises, naming what.
@@ -409,15 +415,11 @@ unsafe extern "C-unwind" fn trace_propagate(state: *mut lua_State) -> c_int {
 
 /// `trace_text(id)`: 16 hexadecimal digits.
 unsafe extern "C-unwind" fn trace_text(state: *mut lua_State) -> c_int {
-    // SAFETY: the text is kept by the hold while it is copied.
+    // SAFETY: the digits stay until this returns. They are not the hold's text, because a finaliser
+    // that logs may run while that is handed over.
     unsafe {
-        use std::fmt::Write;
-        let id = trace::read(state, 1);
-        let hold = hold(state);
-        hold.text.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(hold.text, "{id:016x}");
-        push_text(state, hold);
+        let digits = trace::digits(trace::read(state, 1));
+        ffi::lua_pushlstring(state, digits.as_ptr().cast(), digits.len());
     }
     1
 }

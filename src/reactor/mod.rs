@@ -9,6 +9,7 @@
 
 pub mod clock;
 pub mod event;
+mod fork;
 pub mod inbox;
 
 use std::collections::VecDeque;
@@ -64,7 +65,7 @@ pub trait Driver {
     fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm);
     /// Writes whatever is queued.
     fn flush(&mut self, reactor: &mut Reactor);
-    /// True while something can still happen by itself.
+    /// True while something can still happen by itself: a connection, a listener, a request.
     fn is_alive(&self) -> bool;
 }
 
@@ -110,7 +111,8 @@ struct Engine {
     handle: Handle,
     /// One sleep for all deadlines, moved only when an earlier one is wanted.
     sleep: Option<Pin<Box<Sleep>>>,
-    pid: u32,
+    /// Of the process that made it.
+    generation: u32,
 }
 
 /// The state of one event loop.
@@ -178,14 +180,26 @@ impl Reactor {
         })
     }
 
-    /// Takes a timer back; one that has fired but was not delivered yet will not be. False when
-    /// there is none.
+    /// Takes a timer with a callback back; one that has fired but was not delivered yet will not
+    /// be. False when there is none.
     pub fn cancel_timer(&mut self, timer: Id) -> bool {
+        if !self.timers.get(timer).is_some_and(|timer| timer.callback) {
+            return false; // a task that sleeps must wake, whatever number a script makes up
+        }
         let timer = self.timers.remove(timer);
         timer.is_some_and(|timer| {
             self.deadlines.remove(timer.entry);
             true
         })
+    }
+
+    /// Drops all of the script's timers.
+    pub fn forget_timers(&mut self) {
+        for timer in self.timers.ids() {
+            if let Some(timer) = self.timers.remove(timer) {
+                self.deadlines.remove(timer.entry);
+            }
+        }
     }
 
     /// True while a task sleeps or a callback waits.
@@ -282,7 +296,7 @@ impl Reactor {
                 handle: runtime.handle().clone(),
                 runtime: Some(runtime),
                 sleep: None,
-                pid: std::process::id(),
+                generation: fork::generation(),
             });
         }
         // The branch above has just filled it.
@@ -292,7 +306,7 @@ impl Reactor {
     /// True in a child of the process that made the runtime: nothing of it may be touched, not
     /// even to close it, because the kernel's side of it is the parent's too.
     pub fn is_forked(&self) -> bool {
-        self.engine.as_ref().is_some_and(|engine| engine.pid != std::process::id())
+        self.engine.as_ref().is_some_and(|engine| engine.generation != fork::generation())
     }
 
     fn check_fork(&self) -> Result<(), Refusal> {
@@ -333,10 +347,15 @@ impl Reactor {
             return Ok(()); // a turn within a turn: the outer one is at work
         };
         let mut sleep = engine.sleep.take();
-        let lively = self.is_lively(driver);
+        // The last thing may end without an event, which must not leave the turn waiting.
+        let lively = wait.is_none() || self.is_alive(driver);
         runtime.block_on(tokio::task::coop::unconstrained(async {
             driver.flush(self);
-            let blocking = wait != Some(Duration::ZERO) && !self.inbox.has_mail();
+            // A deadline that has come ends the wait before the sockets were looked at: timers
+            // that are always due would starve them.
+            let now = self.clock.now();
+            let due = self.deadlines.next_due().is_some_and(|tick| tick <= now);
+            let blocking = wait != Some(Duration::ZERO) && !due && !self.inbox.has_mail();
             if !blocking {
                 // Lets the runtime look at the sockets once, without waiting.
                 tokio::task::yield_now().await;
@@ -349,11 +368,6 @@ impl Reactor {
             engine.runtime = Some(runtime);
         }
         Ok(())
-    }
-
-    /// True while there is something to wait for.
-    fn is_lively(&self, driver: &impl Driver) -> bool {
-        self.has_timers() || driver.is_alive()
     }
 
     fn poll_turn(
@@ -376,11 +390,7 @@ impl Reactor {
         self.mail = mail; // keeps its memory
         self.fire(driver);
         driver.flush(self);
-        if !blocking || !self.events.is_empty() {
-            return Poll::Ready(());
-        }
-        if (until.is_none() || lively) && !self.is_lively(driver) {
-            // The last connection has just gone without a word to the script.
+        if !blocking || !self.events.is_empty() || lively && !self.is_alive(driver) {
             return Poll::Ready(());
         }
         let due = self.deadlines.next_due().map(|tick| self.clock.instant(tick));
@@ -402,6 +412,10 @@ impl Reactor {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn is_alive(&self, driver: &impl Driver) -> bool {
+        self.has_timers() || driver.is_alive()
     }
 
     /// Turns the deadlines that have come into events.

@@ -18,12 +18,20 @@ local loop = {
 	ran = false,
 	--- what silly.exit was called with
 	exit_status = nil,
-	--- true where the process is an interpreter's that runs a script, and so ours to end
+	--- true where the process is an interpreter's own, and so ours to end
 	owns_process = false,
 }
 core.loaded.loop = loop
 
 local next_event, drain, count = core.next, scheduler.drain, scheduler.count
+-- Some hosts have no such libraries, and scripts may take them away.
+local stdout, exit = io and io.stdout, os and os.exit
+
+local function flush()
+	if stdout then
+		pcall(stdout.flush, stdout) -- a script may have closed it
+	end
+end
 
 ---@type table<integer, function>
 local handlers = {}
@@ -89,20 +97,21 @@ end
 
 local function enter(state, name)
 	if loop.state ~= "idle" then
-		error(name .. ": the loop is already running", 3)
+		error(name .. ": the loop is already running", 4)
 	end
 	loop.state = state
 end
 
 --- Runs until nothing can ever happen again, or until silly.exit.
 ---@param name string the public function
+---@param main fun()? the first task
 ---@return integer status of silly.exit, or 0
-function loop.run(name)
+function loop.run(name, main)
 	enter("own", name)
+	if main then
+		scheduler.fork(main)
+	end
 	core.interruptible(true)
-	local flush = io and io.stdout and function()
-		io.stdout:flush()
-	end or function() end
 	local ok, problem = pcall(function()
 		while loop.pending() do
 			drain()
@@ -144,9 +153,9 @@ function loop.exit(status)
 	scheduler.stop()
 	core.shutdown(FLUSH_LIMIT)
 	if loop.owns_process and loop.state ~= "host" then
-		io.stdout:flush()
+		flush()
 		-- At once, from wherever we are: nothing of the script runs any more.
-		os.exit(status)
+		exit(status)
 	end
 	while scheduler.current do
 		scheduler.suspend()

@@ -22,13 +22,16 @@ if core.version ~= VERSION then
 end
 
 local co_create, co_resume, co_yield = coroutine.create, coroutine.resume, coroutine.yield
-local co_running = coroutine.running
+local co_running, co_status = coroutine.running, coroutine.status
 local co_yieldable = coroutine.isyieldable -- absent before 5.3
 local co_close = coroutine.close -- absent before 5.4
 local traceback = debug and debug.traceback
 
 --- What tells our yields from a script's own.
 local SUSPEND = {}
+
+--- Yielded only to learn whether a yield is possible, and answered at once.
+local PROBE = {}
 
 --- So many ended coroutines are kept for the next tasks.
 local POOL_LIMIT = 1024
@@ -64,35 +67,42 @@ local pool, pooled = {}, 0
 local threads, values, functions, count = {}, {}, {}, 0
 local spare_threads, spare_values, spare_functions = {}, {}, {}
 
---- What a task runs: one function after the other.
-local function body(fn, a, b, c, d, e, f)
+--- Nothing is left of the call when it returns: a coroutine in the pool keeps no arguments alive.
+local function call(fn, ...)
+	return fn(...)
+end
+
+--- What a coroutine runs: one task's function after the other, each with just its own arguments.
+local function body()
 	local thread = co_running()
-	while true do
-		fn(a, b, c, d, e, f)
+	repeat
+		call(co_yield(SUSPEND))
 		status[thread] = nil
 		traces[thread] = nil
-		if pooled >= POOL_LIMIT then
-			return SUSPEND
+		local full = pooled >= POOL_LIMIT
+		if not full then
+			pooled = pooled + 1
+			pool[pooled] = thread
 		end
-		pooled = pooled + 1
-		pool[pooled] = thread
-		-- A coroutine in the pool must not keep its last arguments alive.
-		fn, a, b, c, d, e, f = nil, nil, nil, nil, nil, nil, nil -- luacheck: ignore 311
-		fn, a, b, c, d, e, f = co_yield(SUSPEND)
-	end
+	until full
+	return SUSPEND
 end
 
 local function obtain()
-	if pooled > 0 then
+	while pooled > 0 do
 		local thread = pool[pooled]
 		pool[pooled] = nil
 		pooled = pooled - 1
-		return thread
+		if co_status(thread) == "suspended" then
+			return thread
+		end
+		-- Its last owner kept the thread and closed or resumed it.
 	end
 	local thread = co_create(body)
 	if scheduler.unhook then
 		scheduler.unhook(thread)
 	end
+	co_resume(thread) -- to where it takes a function
 	return thread
 end
 
@@ -125,10 +135,13 @@ local function fail(thread, problem)
 end
 
 --- Goes on with a task until it waits or ends.
-local function resume(thread, a, b, c, d, e, f, g)
+local function resume(thread, ...)
 	scheduler.current = thread
 	status[thread] = "RUN"
-	local ok, yielded = co_resume(thread, a, b, c, d, e, f, g)
+	local ok, yielded = co_resume(thread, ...)
+	while yielded == PROBE do
+		ok, yielded = co_resume(thread)
+	end
 	if not ok then
 		fail(thread, yielded)
 	elseif yielded ~= SUSPEND and status[thread] == "RUN" then
@@ -139,16 +152,16 @@ local function resume(thread, a, b, c, d, e, f, g)
 end
 
 --- Starts a task at once, without the ready queue. Only for the loop, between events.
-function scheduler.start(fn, a, b, c, d, e, f)
+function scheduler.start(fn, ...)
 	if not scheduler.stopped then
-		resume(obtain(), fn, a, b, c, d, e, f)
+		resume(obtain(), fn, ...)
 	end
 end
 
 --- Goes on at once with a task that waited for an event. Only for the loop.
-function scheduler.resume(thread, a, b)
+function scheduler.resume(thread, ...)
 	if not scheduler.stopped then
-		resume(thread, a, b)
+		resume(thread, ...)
 	end
 end
 
@@ -215,7 +228,9 @@ function scheduler.task(name)
 		error(name .. " must run in a task: wrap it in task.fork(function() ... end)", 3)
 	elseif co_running() ~= current then
 		error(name .. " cannot wait inside a coroutine of the script's own; call it from the task itself", 3)
-	elseif co_yieldable and not co_yieldable() then
+	elseif not co_yieldable then
+		co_yield(PROBE) -- raises here, before anything is registered that would wake the task
+	elseif not co_yieldable() then
 		error(
 			name .. " cannot wait here: a C function (table.sort, string.gsub, require ...) is in between",
 			3

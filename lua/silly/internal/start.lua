@@ -8,6 +8,7 @@
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
+require "silly.logger"
 
 if core.loaded.start then
 	return core.loaded.start
@@ -17,45 +18,68 @@ end
 local start = {}
 core.loaded.start = start
 
+-- Some hosts have no such libraries, and scripts may take them away.
+local debug, stderr, exit = debug, io and io.stderr, os and os.exit
+
+--- LuaJIT has one hook for all coroutines, the others one for each.
+local ONE_HOOK = rawget(_G, "jit") ~= nil
+
 --- The test runners that are scripts themselves, by a module that each has loaded.
 local RUNNERS = { "busted", "busted.runner", "busted.core", "luaunit" }
 
---- The script's name, if an interpreter of the usual kind is running one.
----@return string?
-local function script_name()
+--- Whether an interpreter of the usual kind runs this, and the script's name if it runs one.
+---@return boolean interpreter
+---@return string? script
+local function program()
 	local arg = rawget(_G, "arg")
-	if type(arg) ~= "table" or type(arg[0]) ~= "string" or type(arg[-1]) ~= "string" then
-		return nil -- a host, a REPL or `lua -e`: only a script has words before its name
+	if type(arg) ~= "table" then
+		return false
 	end
-	local first = -1
+	local first = 0
 	while type(arg[first - 1]) == "string" do
 		first = first - 1
+	end
+	if type(arg[first]) ~= "string" then
+		return false
 	end
 	local interpreter = arg[first]:match("[^/\\]*$"):lower()
 	if not (interpreter:find("^lua%d*[%d.-]*$") or interpreter:find("^luajit[%d.-]*")
 		or interpreter:find("^lua[%d.-]*%.exe$")) then
-		return nil
-	end
-	for index = first + 1, -1 do
-		if arg[index] == "-i" then
-			return nil -- a REPL follows the script
-		end
+		return false
 	end
 	for _, runner in ipairs(RUNNERS) do
 		if package.loaded[runner] then
-			return nil
+			return false
 		end
 	end
-	return arg[0]
+	for index = first + 1, -1 do
+		if arg[index] == "-i" then
+			return true -- a REPL follows the script
+		end
+	end
+	-- In a REPL or under `lua -e` the name in the middle is the interpreter's own, or none.
+	return true, first < 0 and arg[0] or nil
 end
 
+--- The main thread, false where it needs no name, nil where it cannot be reached.
 local function main_thread()
 	local running, is_main = coroutine.running()
-	if running == nil or is_main then
-		return running or false -- false: 5.1 and LuaJIT have no value for it
+	if ONE_HOOK or running == nil then
+		return false
+	elseif is_main then
+		return running
 	end
-	local registered = debug.getregistry()[1]
-	return type(registered) == "thread" and registered or nil
+	local registry = debug.getregistry()
+	for _, index in ipairs { 1, 3 } do -- 5.2 to 5.4, and 5.5
+		if type(registry[index]) == "thread" and is_main ~= nil then
+			return registry[index]
+		end
+	end
+end
+
+local function on_main_thread()
+	local running, is_main = coroutine.running()
+	return running == nil or is_main
 end
 
 --- True when the function that is just returning, two levels above, was called by nobody but the
@@ -83,7 +107,7 @@ end
 --- LuaJIT runs hooks with a mark set under which a C function that yields crashes. An error that
 --- passes through a coroutine clears it.
 local function leave_hook()
-	if rawget(_G, "jit") then
+	if ONE_HOOK then
 		local parked = coroutine.create(function()
 			pcall(function()
 				coroutine.yield()
@@ -95,11 +119,20 @@ local function leave_hook()
 end
 
 local armed = false
+local armed_thread, armed_hook
 
---- Says so when the state closes while tasks wait for a loop that never ran.
+local function hook_stands()
+	return armed and debug.gethook(armed_thread or nil) == armed_hook
+end
+
+--- Says so when the state closes while tasks wait for a loop that never ran. A script whose end
+--- the hook was still waiting for has raised, which the interpreter has told already; but LuaJIT's
+--- hook also misses the end of a script that returns what a C function returns.
 local function warn_if_never_run()
-	if not loop.ran and not scheduler.stopped and (scheduler.count() > 0 or core.alive()) then
-		io.stderr:write(
+	local waiting = scheduler.count() > 0 or core.alive()
+	local raised = hook_stands() and not ONE_HOOK
+	if waiting and not loop.ran and not scheduler.stopped and not raised then
+		stderr:write(
 			"silly: the program ended, but its tasks never ran: start it with `silly script.lua`, "
 				.. "or call silly.run() at its end\n"
 		)
@@ -107,7 +140,7 @@ local function warn_if_never_run()
 end
 
 local function watch_for_close()
-	if not (io and io.stderr) then
+	if not stderr then
 		return
 	end
 	local function finalise()
@@ -125,11 +158,13 @@ end
 --- Takes the hook away: somebody else runs the loop.
 function start.disarm()
 	if armed then
+		local stands = hook_stands()
 		armed = false
 		scheduler.unhook = nil
-		local thread = main_thread()
-		if thread then
-			debug.sethook(thread)
+		if not stands then
+			return -- the script has set one of its own since
+		elseif armed_thread then
+			debug.sethook(armed_thread)
 		else
 			debug.sethook()
 		end
@@ -143,23 +178,24 @@ local function arm(script)
 	end
 	local parked = leave_hook()
 	local function hook()
-		if armed and script_is_ending(script) then
+		if armed and on_main_thread() and script_is_ending(script) then
 			start.disarm()
 			if parked then
 				coroutine.resume(parked)
 				coroutine.resume(parked)
 			end
 			local status = loop.run("silly")
-			if status ~= 0 then
-				os.exit(status)
+			if status ~= 0 and exit then
+				exit(status)
 			end
 		end
 	end
-	armed = true
-	loop.owns_process = true
-	-- Coroutines made meanwhile inherit the hook and would stay slow.
-	scheduler.unhook = function(task)
-		debug.sethook(task)
+	armed, armed_thread, armed_hook = true, thread, hook
+	if not ONE_HOOK then
+		-- Coroutines made meanwhile inherit the hook and would stay slow.
+		scheduler.unhook = function(task)
+			debug.sethook(task)
+		end
 	end
 	if thread then
 		debug.sethook(thread, hook, "r")
@@ -169,8 +205,9 @@ local function arm(script)
 end
 
 watch_for_close()
-local script = debug and debug.sethook and script_name()
-if script then
+local interpreter, script = program()
+loop.owns_process = interpreter and exit ~= nil
+if script and debug and debug.sethook then
 	arm(script)
 end
 

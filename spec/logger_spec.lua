@@ -1,0 +1,123 @@
+local logger = require "silly.logger"
+local trace = require "silly.trace"
+local log = require "spec.support.log"
+
+--- What one call writes.
+local function line(name, ...)
+	local ending = log.capture()
+	logger[name](...)
+	return ending()
+end
+
+--- The same without date, trace id, level and place.
+local function text(...)
+	return (line("error", ...):gsub("^%S+ %S+ %S+ %S+ %S+ ", ""):gsub("%s*$", ""))
+end
+
+describe("silly.logger", function()
+	after_each(function()
+		logger.setlevel(logger.INFO)
+		trace.attach(nil)
+	end)
+
+	it("writes date, time, trace id, level, place and message", function()
+		local pattern = "^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d (%x+) (%u) (%S+) (.-)%s*\n$"
+		for name, letter in pairs { info = "I", warn = "W", error = "E", infof = "I", warnf = "W", errorf = "E" } do
+			local id, level, place, message = line(name, "message"):match(pattern)
+			assert.equal("0000000000000000", id)
+			assert.equal(letter, level)
+			assert.matches("logger_spec%.lua:%d+$", place)
+			assert.equal("message", message)
+		end
+	end)
+
+	it("names the line of its caller", function()
+		local ending = log.capture()
+		local here = debug.getinfo(1, "l").currentline
+		logger.info("x")
+		logger.infof("x")
+		local text_of_both = ending()
+		assert.matches("logger_spec.lua:" .. here + 1 .. " x", text_of_both, 1, true)
+		assert.matches("logger_spec.lua:" .. here + 2 .. " x", text_of_both, 1, true)
+	end)
+
+	it("names no place where no Lua function called", function()
+		local ending = log.capture()
+		pcall(logger.info, "direct")
+		assert.matches("^%S+ %S+ %x+ I direct%s*\n$", ending())
+	end)
+
+	it("carries the current task's trace id", function()
+		trace.attach(0xabc)
+		assert.matches(" 0000000000000abc I ", line("info", "x"), 1, true)
+	end)
+
+	it("begins at INFO and filters what is below its level", function()
+		assert.equal(logger.INFO, logger.getlevel())
+		assert.same({ 0, 1, 2, 3 }, { logger.DEBUG, logger.INFO, logger.WARN, logger.ERROR })
+		local saved = logger.info
+		for level = logger.DEBUG, logger.ERROR do
+			logger.setlevel(level)
+			assert.equal(level, logger.getlevel())
+			for number, name in pairs { [0] = "debug", "info", "warn", "error" } do
+				assert.equal(number >= level, line(name, "x") ~= "")
+				assert.equal(number >= level, line(name .. "f", "x") ~= "")
+			end
+			local ending = log.capture()
+			saved("x")
+			assert.equal(level <= logger.INFO, ending() ~= "")
+		end
+	end)
+
+	it("looks at no argument of a level it does not write", function()
+		assert.equal("", line("debugf", "%d", "no number"))
+		assert.equal("", line("debug", setmetatable({}, { __pairs = error })))
+	end)
+
+	it("refuses a level that is none and keeps its own", function()
+		for _, wrong in ipairs { -1, 4, "x", 1.5, {} } do
+			assert.is_false((pcall(logger.setlevel, wrong)))
+		end
+		assert.is_false((pcall(logger.setlevel)))
+		assert.equal(logger.INFO, logger.getlevel())
+		assert.is_true(line("info", "x") ~= "")
+	end)
+
+	it("returns nothing", function()
+		local ending = log.capture()
+		local count = select("#", logger.info("x")) + select("#", logger.infof("x"))
+		ending()
+		assert.equal(0, count)
+	end)
+
+	it("shows values as they are", function()
+		assert.equal("text 5 true false", text("text", 5, true, false))
+		assert.equal("nil nil", text(nil, nil))
+		assert.equal("a\nb", text("a\nb"))
+		assert.matches("^function: ", text(print))
+		assert.equal(tostring(1.5), text(1.5))
+		assert.equal("", text())
+	end)
+
+	it("shows tables with their keys, five levels deep", function()
+		assert.equal("{}", text({}))
+		assert.equal('{k="str",}', text({ k = "str" }))
+		assert.equal('{[1]="a",[2]=2,}', text({ "a", 2 }))
+		assert.equal("{[true]=false,}", text({ [true] = false }))
+		assert.equal("{a={b={c={d={e=,},},},},}", text({ a = { b = { c = { d = { e = { f = 1 } } } } } }))
+		local cyclic = {}
+		cyclic.self = cyclic
+		assert.equal("{self={self={self={self={self=,},},},},}", text(cyclic))
+		assert.matches("^{", text(setmetatable({}, { __tostring = function()
+			return "hidden"
+		end })))
+	end)
+
+	it("T20: formats with all of string.format", function()
+		assert.matches("x=5%s*\n$", line("infof", "x=%s", 5))
+		assert.matches("x=5 y=007 z=1.50 %%%s*\n$", line("infof", "x=%d y=%03d z=%.2f %%", 5, 7, 1.5))
+		assert.matches("x=5%s*\n$", line("infof", "x=%s", 5, "extra"))
+		assert.is_false((pcall(logger.infof, "%s")))
+		assert.is_false((pcall(logger.infof, "%d", "no number")))
+	end)
+end)

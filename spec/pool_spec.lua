@@ -1,0 +1,129 @@
+--- Coroutines are used again: what one task leaves must not reach the next.
+
+local task = require "silly.task"
+local time = require "silly.time"
+local trace = require "silly.trace"
+local log = require "spec.support.log"
+
+--- Leaves at least one coroutine in the pool.
+local function fill()
+	task.fork(function() end)
+	time.sleep(0)
+end
+
+describe("a coroutine that is used again", function()
+	it("has no trace id, and the status of its new task", async(function()
+		local first = task.fork(function()
+			trace.spawn()
+		end)
+		time.sleep(0)
+		local id
+		local second = task.fork(function()
+			id = trace.current()
+		end)
+		assert.equal(first, second)
+		assert.equal("READY", task.status(second))
+		time.sleep(0)
+		assert.equal(0, id)
+		assert.is_nil(task.status(second))
+	end))
+
+	it("has no trace id after a timer's callback either", async(function()
+		local ids = {}
+		for _ = 1, 2 do
+			time.after(0, function()
+				ids[#ids + 1] = trace.current()
+				trace.spawn()
+			end)
+			time.sleep(5)
+		end
+		assert.same({ 0, 0 }, ids)
+	end))
+
+	it("keeps neither arguments nor values nor functions of ended tasks", async(function()
+		fill()
+		local weak = setmetatable({}, { __mode = "k" })
+		local function fresh()
+			local value = {}
+			weak[value] = true
+			return value
+		end
+		task.fork(function(argument)
+			assert(argument)
+		end, fresh())
+		local waiter = task.fork(function()
+			assert(task.wait())
+		end)
+		time.sleep(0)
+		task.wakeup(waiter, fresh())
+		do
+			local captured = fresh()
+			task.fork(function()
+				assert(captured)
+			end)
+		end
+		time.after(0, function(argument)
+			assert(argument)
+		end, fresh())
+		time.cancel(time.after(1000, function() end, fresh()))
+		time.sleep(5)
+		time.sleep(0)
+		collectgarbage()
+		collectgarbage()
+		assert.is_nil(next(weak))
+	end))
+
+	it("does not lose a fork when its last owner has closed or resumed it", async(function()
+		for _, misuse in ipairs { coroutine.close or coroutine.resume, coroutine.resume } do
+			fill()
+			local ended = task.fork(function() end)
+			time.sleep(0)
+			misuse(ended)
+			local ran
+			task.fork(function()
+				ran = true
+			end)
+			time.sleep(0)
+			assert.is_true(ran)
+		end
+	end))
+
+	it("is not used again after an error", async(function()
+		fill()
+		local ending = log.capture()
+		local failed = task.fork(error, "on purpose")
+		time.sleep(0)
+		assert.matches("on purpose", ending())
+		local ran
+		local thread = task.fork(function()
+			ran = true
+		end)
+		assert.are_not.equal(failed, thread)
+		time.sleep(0)
+		assert.is_true(ran)
+	end))
+
+	it("is one of many: more tasks at once than the pool keeps", async(function()
+		local ended = 0
+		for _ = 1, 3000 do
+			task.fork(function()
+				time.sleep(1)
+				ended = ended + 1
+			end)
+		end
+		while ended < 3000 do
+			time.sleep(1)
+		end
+	end))
+
+	it("collects a task that waits and that nobody can wake", async(function()
+		local weak = setmetatable({}, { __mode = "k" })
+		weak[task.fork(function()
+			task.wait()
+		end)] = true
+		time.sleep(0)
+		collectgarbage()
+		collectgarbage()
+		assert.is_nil(next(weak))
+	end))
+end)

@@ -1,0 +1,76 @@
+/* A program that embeds Lua, for the specs:
+ *
+ *   host run script.lua...    runs each file in a state of its own, one after the other
+ *   host step script.lua      runs the file, then calls silly.step until nothing is pending
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+static int host_fork(lua_State *L)
+{
+	fflush(NULL);
+	lua_pushinteger(L, fork());
+	return 1;
+}
+
+static int host_waitpid(lua_State *L)
+{
+	int status = 0;
+	waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0);
+	lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	return 1;
+}
+
+static int host_leave(lua_State *L)
+{
+	fflush(NULL);
+	_exit((int)luaL_checkinteger(L, 1));
+}
+
+static int complain(lua_State *L)
+{
+	fprintf(stderr, "host: %s\n", lua_tostring(L, -1));
+	return 1;
+}
+
+static int step(lua_State *L)
+{
+	for (;;) {
+		lua_getglobal(L, "require");
+		lua_pushstring(L, "silly");
+		if (lua_pcall(L, 1, 1, 0) != 0)
+			return complain(L);
+		lua_getfield(L, -1, "step");
+		lua_pushinteger(L, 50);
+		if (lua_pcall(L, 1, 1, 0) != 0)
+			return complain(L);
+		if (!lua_toboolean(L, -1))
+			return 0;
+		lua_settop(L, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int index;
+	for (index = 2; index < argc; index++) {
+		lua_State *L = luaL_newstate();
+		luaL_openlibs(L);
+		lua_register(L, "fork", host_fork);
+		lua_register(L, "waitpid", host_waitpid);
+		lua_register(L, "leave", host_leave);
+		if (luaL_dofile(L, argv[index]))
+			return complain(L);
+		if (strcmp(argv[1], "step") == 0 && step(L) != 0)
+			return 1;
+		lua_close(L);
+	}
+	puts("host: done");
+	return 0;
+}

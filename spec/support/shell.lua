@@ -1,0 +1,104 @@
+--- Scripts run in processes of their own, as somebody would from a shell.
+
+local process = {}
+
+local function capture(command)
+	local pipe = assert(io.popen(command))
+	local text = pipe:read("*a")
+	pipe:close()
+	return text
+end
+
+local root = capture("pwd"):gsub("\n$", "")
+
+--- The interpreter that runs the specs.
+local function interpreter()
+	local index = 0
+	while arg and arg[index - 1] do
+		index = index - 1
+	end
+	return index < 0 and arg[index] or "lua"
+end
+
+process.root = root
+process.lua = interpreter()
+
+--- A directory for this run's files; `process.clean` removes it.
+process.dir = capture("mktemp -d"):gsub("\n$", "")
+
+function process.clean()
+	os.execute("rm -rf '" .. process.dir .. "'")
+end
+
+--- Writes a file into the directory.
+function process.write(name, text)
+	local file = assert(io.open(process.dir .. "/" .. name, "w"))
+	file:write(text)
+	file:close()
+end
+
+local function read(name)
+	local file = assert(io.open(process.dir .. "/" .. name))
+	local text = file:read("*a")
+	file:close()
+	return text
+end
+
+--- What every child gets: our modules, and SIGINT as a shell's foreground job has it.
+local function environment(extra)
+	return ("cd '%s' && exec env --default-signal=INT -u LUA_INIT -u LUA_PATH_5_4 -u LUA_CPATH_5_4 "
+		.. "LUA_PATH='%s/lua/?.lua;./?.lua;;' LUA_CPATH='%s/build/?.so;;' %s "):format(
+		process.dir, root, root, extra or "")
+end
+
+--- Runs a shell command to its end.
+---@return {status: integer, out: string, err: string}
+function process.command(command, stdin, env)
+	process.write("stdin", stdin or "")
+	local line = ("( %s timeout -s KILL 10 %s ) <'%s/stdin' >'%s/out' 2>'%s/err'; echo $?"):format(
+		environment(env), command, process.dir, process.dir, process.dir)
+	local status = tonumber(capture(line))
+	return { status = status, out = read("out"), err = read("err") }
+end
+
+--- Runs a script the usual way: `lua script.lua arguments`.
+function process.script(text, arguments)
+	process.write("script.lua", text)
+	return process.command(process.lua .. " script.lua " .. (arguments or ""))
+end
+
+--- Starts a script and returns while it runs.
+function process.start(text)
+	process.write("script.lua", text)
+	local pipe = assert(io.popen("echo $$; " .. environment() .. process.lua
+		.. " script.lua 2>'" .. process.dir .. "/err'"))
+	local child = { pid = assert(tonumber(pipe:read("*l"))) }
+	function child.read(count)
+		return pipe:read(count or "*l")
+	end
+	function child.kill(signal)
+		os.execute("kill -" .. signal .. " " .. child.pid)
+	end
+	--- Waits for its end; what it still wrote, what ended it and what it said on stderr.
+	function child.wait()
+		local out = pipe:read("*a")
+		local _, how, number = pipe:close()
+		return { out = out, how = how, number = number, err = read("err") }
+	end
+	return child
+end
+
+--- Compiles the C host for the Lua that runs the specs; its path, or nil where that cannot be done.
+function process.host()
+	local include = "lua" .. _VERSION:match("%d.%d")
+	local library = include
+	if rawget(_G, "jit") then
+		include, library = "luajit-2.1", "luajit-5.1"
+	end
+	local path = process.dir .. "/host"
+	local output = capture(("cc -o '%s' '%s/spec/support/host.c' -I/usr/include/%s -l%s -Wl,-E 2>&1; echo $?")
+		:format(path, root, include, library))
+	return output:match("0\n$") and path or nil, output
+end
+
+return process
