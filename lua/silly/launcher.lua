@@ -105,14 +105,13 @@ if not chunk then
 	os.exit(1)
 end
 
-local failed = false
+local running, failed = true, false
 local main = scheduler.fork(function()
-	return chunk(unpack(arg))
+	chunk(unpack(arg))
+	running = false -- from now on another task may have this one's thread
 end)
 scheduler.watch(function(task)
-	if task == main then
-		failed = true
-	end
+	failed = failed or running and task == main
 end)
 local status = loop.run("silly")
 if failed and not loop.exit_status then
