@@ -1,0 +1,55 @@
+# What a checkout can do; `make help` lists it. The work of each step is in tools/.
+
+# The interpreter to build for and to test with: a name or a path.
+LUA ?= lua5.4
+# rustup installs cargo here, which is not on the PATH of every shell.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# `luarocks make` sets these; by hand they install for LUA's own search paths' usual place.
+PREFIX ?= /usr/local
+LUA_VERSION = $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ", "")))')
+INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+INST_BINDIR ?= $(PREFIX)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build env test check bench install clean
+# The steps share one cargo and two cores: one after the other.
+.NOTPARALLEL:
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@echo
+	@echo "LUA=<interpreter> chooses what to build for and to run: now $(LUA)."
+
+demo: ## build, and show a server and a client talking
+	@tools/ensure $(LUA) build
+	@tools/build $(LUA)
+	@examples/demo $(LUA)
+
+build: ## build the native library into build/
+	@tools/ensure $(LUA) build
+	@tools/build $(LUA)
+
+env: ## print what makes `require "silly"` work from here: eval "$$(make -s env)"
+	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;;"'
+	@echo 'export LUA_CPATH="$(CURDIR)/build/?.so;;"'
+
+test: ## everything that can fail: check, the tests of Rust and Lua, the examples
+	@tools/ensure $(LUA) test
+	@tools/test $(LUA)
+
+check: ## formatting, lints, and that no floor imports one above it
+	@tools/ensure $(LUA) test
+	@tools/check $(LUA)
+
+bench: ## calls per second between two processes
+	@tools/ensure $(LUA) build
+	@tools/build $(LUA)
+	@bin/silly bench/calls.lua
+
+install: ## copy what `make build` made to INST_LUADIR, INST_LIBDIR and INST_BINDIR
+	@tools/install "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
+
+clean: ## remove what was built
+	rm -rf build
+	cargo clean --quiet
