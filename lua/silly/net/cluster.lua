@@ -175,11 +175,6 @@ local function welcome(peer, address)
 	guests[task] = nil
 end
 
---- Runs the close callback, which is not to see what else a new task is given.
-local function farewell(peer, errno)
-	serve_close(peer, errno)
-end
-
 local events = core.events
 
 loop.on(events.REQUEST, function(slot, fd, session, cmd, trace, data)
@@ -223,7 +218,7 @@ loop.on(events.CLOSED, function(slot, errno)
 		peers[slot] = nil -- it can never come back
 	end
 	if serve_close then
-		scheduler.start(farewell, peer, errno)
+		scheduler.start(serve_close, peer, errno)
 	end
 end)
 
