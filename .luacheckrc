@@ -7,5 +7,3 @@ files["spec"] = { std = "+busted", globals = { "async" } }
 files["spec/support/log.lua"] = { globals = { "io" } }
 -- Vectors are data: their lines are as long as they are.
 exclude_files = { "target", "build", "spec/data" }
--- What the native functions look like, for editors.
-files["lua/zproto.lua"] = { ignore = { "212", "511" }, max_line_length = false }
