@@ -20,12 +20,8 @@ local accepted = {} -- the workers' side: which connection is whose
 local count = 0
 
 cluster.serve {
-	marshal = function(_, cmd, body)
-		return body and cmd, body
-	end,
-	unmarshal = function(_, _, data)
-		return data
-	end,
+	marshal = function(_, cmd, body) return body and cmd, body end,
+	unmarshal = function(_, _, data) return data end,
 	accept = function(peer)
 		count = count + 1
 		accepted[peer] = count
