@@ -48,7 +48,8 @@ struct Hold {
     node: Shared,
     /// The event being handed over: its strings must outlive the call that pushes them.
     current: Option<Event>,
-    /// The same for text that is made on the way.
+    /// The same for text that is made on the way. Written only by functions that no finaliser can
+    /// get at: those that need a task which may wait, and the loop's own.
     text: String,
 }
 
@@ -313,7 +314,8 @@ struct Parcel {
 unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
     // SAFETY: the parcel owns nothing and no borrow is alive while values are pushed. The bytes
     // it points to are copied by lua_pushlstring before Lua code (a finaliser) could run, except
-    // on 5.1, where one that drove the loop itself is refused by the Lua side.
+    // on 5.1 and LuaJIT, where one that drove the loop itself is refused by the Lua side, and
+    // one that ends it leaves them where they are.
     unsafe {
         let Some(parcel) = unpack(hold(state)) else {
             ffi::lua_pushnil(state);
@@ -409,15 +411,12 @@ unsafe extern "C-unwind" fn trace_propagate(state: *mut lua_State) -> c_int {
 
 /// `trace_text(id)`: 16 hexadecimal digits.
 unsafe extern "C-unwind" fn trace_text(state: *mut lua_State) -> c_int {
-    // SAFETY: the text is kept by the hold while it is copied.
+    // SAFETY: pushes a copy of what stands on our own stack.
     unsafe {
-        use std::fmt::Write;
-        let id = trace::read(state, 1);
-        let hold = hold(state);
-        hold.text.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(hold.text, "{id:016x}");
-        push_text(state, hold);
+        // Not by way of the hold's text: on 5.1 a finaliser that logs runs between the making of
+        // that text and its copying.
+        let digits = trace::digits(trace::read(state, 1));
+        ffi::lua_pushlstring(state, digits.as_ptr().cast(), digits.len());
     }
     1
 }

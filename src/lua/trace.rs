@@ -29,6 +29,16 @@ pub(super) unsafe fn read(state: *mut ffi::lua_State, index: c_int) -> u64 {
     }
 }
 
+/// An id's 16 hexadecimal digits. They own nothing, so Lua may raise over them.
+pub(super) fn digits(id: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        let nibble = (id >> (60 - 4 * place)) & 0xf;
+        *digit = b"0123456789abcdef"[nibble as usize];
+    }
+    digits
+}
+
 /// Pushes an id.
 ///
 /// # Safety
@@ -46,11 +56,7 @@ pub(super) unsafe fn push(state: *mut ffi::lua_State, id: u64) {
 /// `state` is valid and has a free place on its stack. May raise; owns nothing then.
 #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
 pub(super) unsafe fn push(state: *mut ffi::lua_State, id: u64) {
-    let mut digits = [0u8; 16];
-    for (place, digit) in digits.iter_mut().enumerate() {
-        let nibble = (id >> (60 - 4 * place)) & 0xf;
-        *digit = b"0123456789abcdef"[nibble as usize];
-    }
+    let digits = digits(id);
     // SAFETY: as the caller promises; the digits are copied.
     unsafe {
         if id == 0 {
