@@ -114,6 +114,27 @@ describe("cluster.close", function()
 		cluster.close(peer)
 	end)
 
+	it("knows the handle's address by itself, whatever the script does to peer.addr", async(function()
+		local accepted
+		node.serve({
+			accept = function(peer)
+				accepted = peer
+			end,
+		})
+		local peer, listener = node.pair()
+		assert.equal("r:x", (cluster.call(peer, 1, "x")))
+		peer.addr = nil
+		cluster.close(accepted)
+		node.eventually(function()
+			return not peer.fd
+		end, "the end of the connection")
+		assert.equal("r:y", (cluster.call(peer, 1, "y")))
+		assert.is_truthy(peer.fd)
+		cluster.close(peer)
+		assert.are_not.equal(peer, node.connect(listener.addr))
+		assert.equal(0, log.count("E"))
+	end))
+
 	it("what arrived before the end is handled before the close callback", async(function()
 		local order = {}
 		node.serve({

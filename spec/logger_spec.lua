@@ -1,6 +1,9 @@
 local logger = require "silly.logger"
 local trace = require "silly.trace"
 local log = require "spec.support.log"
+local process = require "spec.support.shell"
+
+teardown(process.clean)
 
 --- What one call writes.
 local function line(name, ...)
@@ -111,6 +114,54 @@ describe("silly.logger", function()
 		assert.matches("^{", text(setmetatable({}, { __tostring = function()
 			return "hidden"
 		end })))
+	end)
+
+	it("may be used by finalisers, whatever the loop is doing then", function()
+		local result = process.script [[
+			local silly, task, logger = require "silly", require "silly.task", require "silly.logger"
+			local cluster = require "silly.net.cluster"
+			collectgarbage("setpause", 1)
+			collectgarbage("setstepmul", 1000000)
+			io.stderr = nil
+			local over = false
+			local function log_at_every_collection()
+				if over then
+					return
+				end
+				local function finalise()
+					logger.info("collected")
+					log_at_every_collection()
+				end
+				if newproxy then
+					getmetatable(newproxy(true)).__gc = finalise
+				else
+					setmetatable({}, { __gc = finalise })
+				end
+			end
+			cluster.serve {
+				marshal = function(_, cmd, body) return cmd, body end,
+				unmarshal = function(_, _, data) return data end,
+				call = function(_, _, body) return body end,
+				accept = function(_, addr) assert(addr:find("^127%.0%.0%.1:%d+$")) end,
+			}
+			task.fork(function()
+				local listener = cluster.listen("127.0.0.1:0")
+				for _ = 1, 10 do
+					log_at_every_collection()
+				end
+				for _ = 1, 200 do
+					local peer = cluster.connect(listener.addr, { shared = false })
+					assert(cluster.call(peer, 1, ("x"):rep(200)) == ("x"):rep(200))
+					cluster.close(peer)
+					local _, err = cluster.call(peer, 1, "late")
+					assert(err == "peer closed", err)
+				end
+				over = true
+				print("intact")
+				silly.exit(0)
+			end)
+		]]
+		assert.same({ 0, "intact\n" }, { result.status, result.out })
 	end)
 
 	it("T20: formats with all of string.format", function()

@@ -7,33 +7,45 @@
 
 use std::mem::MaybeUninit;
 
-/// The system's default for SIGINT, for as long as this lives; what was set before comes back.
+use parking_lot::Mutex;
+
+/// The action is the process's: with loops of several states at work, in threads of their own, the
+/// first changes it and the last puts it back.
+static PROCESS: Mutex<Process> = Mutex::new(Process { loops: 0, before: None });
+
+struct Process {
+    loops: usize,
+    before: Option<libc::sigaction>,
+}
+
+/// The system's default for SIGINT, for as long as one of these lives; what was set before the
+/// first comes back after the last.
 #[derive(Debug)]
-pub struct DefaultInterrupt {
-    before: Option<Saved>,
-}
-
-struct Saved(libc::sigaction);
-
-impl std::fmt::Debug for Saved {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Saved")
-    }
-}
+pub struct DefaultInterrupt(());
 
 impl DefaultInterrupt {
     /// Installs it, unless the process was started with SIGINT ignored.
     pub fn install() -> DefaultInterrupt {
+        let mut process = PROCESS.lock();
+        process.loops += 1;
+        if process.loops == 1 {
+            process.before = DefaultInterrupt::exchange();
+        }
+        DefaultInterrupt(())
+    }
+
+    /// What was set, where it had to be changed.
+    fn exchange() -> Option<libc::sigaction> {
         let mut before = MaybeUninit::<libc::sigaction>::uninit();
         // SAFETY: with no new action given, sigaction only fills in the old one.
         let known = unsafe { libc::sigaction(libc::SIGINT, std::ptr::null(), before.as_mut_ptr()) };
         if known != 0 {
-            return DefaultInterrupt { before: None };
+            return None;
         }
         // SAFETY: the call above succeeded, so it is filled in.
         let before = unsafe { before.assume_init() };
         if before.sa_sigaction == libc::SIG_IGN {
-            return DefaultInterrupt { before: None };
+            return None;
         }
         // SAFETY: SIG_DFL with an empty mask is a valid action.
         unsafe {
@@ -41,15 +53,19 @@ impl DefaultInterrupt {
             action.sa_sigaction = libc::SIG_DFL;
             libc::sigaction(libc::SIGINT, &action, std::ptr::null_mut());
         }
-        DefaultInterrupt { before: Some(Saved(before)) }
+        Some(before)
     }
 }
 
 impl Drop for DefaultInterrupt {
     fn drop(&mut self) {
-        if let Some(Saved(before)) = &self.before {
+        let mut process = PROCESS.lock();
+        process.loops -= 1;
+        if process.loops == 0
+            && let Some(before) = process.before.take()
+        {
             // SAFETY: it is the action that the system gave us.
-            unsafe { libc::sigaction(libc::SIGINT, before, std::ptr::null_mut()) };
+            unsafe { libc::sigaction(libc::SIGINT, &before, std::ptr::null_mut()) };
         }
     }
 }
@@ -77,6 +93,11 @@ mod tests {
         let guard = DefaultInterrupt::install();
         assert_eq!(current(), libc::SIG_DFL);
         drop(guard);
+        assert_eq!(current(), ours);
+        let (first, last) = (DefaultInterrupt::install(), DefaultInterrupt::install());
+        drop(first);
+        assert_eq!(current(), libc::SIG_DFL);
+        drop(last);
         assert_eq!(current(), ours);
         // SAFETY: ignoring and restoring are valid actions.
         unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };

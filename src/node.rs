@@ -45,6 +45,7 @@ impl Node {
         if self.reactor.is_forked() {
             return Err(Refusal::Forked);
         }
+        self.reactor.retire_arena();
         self.cluster.close_all(&mut self.reactor);
         self.reactor.forget_timers(); // the script's; else they would count as alive
         let end = Instant::now() + limit;

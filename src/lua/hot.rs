@@ -48,7 +48,8 @@ struct Hold {
     node: Shared,
     /// The event being handed over: its strings must outlive the call that pushes them.
     current: Option<Event>,
-    /// The same for text that is made on the way.
+    /// The same for text that is made on the way. Written only by functions that no finaliser can
+    /// get at: those that need a task which may wait, and the loop's own.
     text: String,
 }
 
@@ -319,7 +320,8 @@ struct Parcel {
 unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
     // SAFETY: the parcel owns nothing and no borrow is alive while values are pushed. The bytes
     // it points to are copied by lua_pushlstring before Lua code (a finaliser) could run, except
-    // on 5.1, where one that drove the loop itself is refused by the Lua side.
+    // on 5.1 and LuaJIT, where one that drove the loop itself is refused by the Lua side, and
+    // one that ends it leaves them where they are.
     unsafe {
         let Some(parcel) = unpack(hold(state)) else {
             ffi::lua_pushnil(state);

@@ -122,6 +122,8 @@ pub struct Reactor {
     timers: Registry<Timer>,
     events: VecDeque<Event>,
     arena: Vec<u8>,
+    /// The arena of the last turn before the end; see [`Reactor::retire_arena`].
+    retired: Vec<u8>,
     inbox: Arc<Inbox>,
     mail: Mail,
     resolver: Resolver,
@@ -144,6 +146,7 @@ impl Reactor {
             timers: Registry::default(),
             events: VecDeque::new(),
             arena: Vec::new(),
+            retired: Vec::new(),
             inbox: Arc::default(),
             mail: Mail::default(),
             resolver: Resolver::default(),
@@ -247,6 +250,14 @@ impl Reactor {
     /// Cuts the arena off: what stood behind was kept elsewhere.
     pub fn truncate_arena(&mut self, end: usize) {
         self.arena.truncate(end);
+    }
+
+    /// Leaves the bytes of the last turn where they are for good: the end may come in a finaliser,
+    /// while an event's bytes are being copied.
+    pub fn retire_arena(&mut self) {
+        if self.retired.is_empty() {
+            self.retired = std::mem::take(&mut self.arena);
+        }
     }
 
     /// Where reads of this turn go; `None` once the turn has read its fill.

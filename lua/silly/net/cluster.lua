@@ -40,8 +40,9 @@ local DEFAULT_BACKLOG = 128
 --- A day; calls that outlive it are not calls any more.
 local LONGEST_TIMEOUT = 24 * 3600 * 1000
 
--- Where a handle keeps its native id: keys no script can collide with.
-local PEER, LISTENER = {}, {}
+-- Where a handle keeps its native id, and the address it dials, whatever a script does to its
+-- fields: keys no script can collide with. Accepted peers have no address.
+local PEER, LISTENER, ADDRESS = {}, {}, {}
 
 local native_call, native_send, respond = core.call, core.send, core.respond
 local enter, suspend = scheduler.task, scheduler.suspend
@@ -96,7 +97,7 @@ local function identify(name, peer)
 			if not id then
 				error(name .. ": the peer's addr: " .. problem, 3)
 			end
-			peer[PEER] = id
+			peer[PEER], peer[ADDRESS] = id, peer.addr
 			peers[slot] = peer
 			return id
 		end
@@ -214,7 +215,7 @@ end)
 loop.on(events.CLOSED, function(slot, errno)
 	local peer = peers[slot]
 	peer.fd = nil
-	if not peer.addr then
+	if not peer[ADDRESS] then
 		peers[slot] = nil -- it can never come back
 	end
 	if serve_close then
@@ -310,7 +311,7 @@ function cluster.connect(addr, options)
 	if not id then
 		error(name .. ": " .. problem, 2)
 	end
-	peer = { addr = addr, [PEER] = id }
+	peer = { addr = addr, [PEER] = id, [ADDRESS] = addr }
 	peers[slot] = peer
 	if not own then
 		shared[addr] = peer
@@ -401,8 +402,9 @@ function cluster.close(handle)
 		if peers[slot] == handle then
 			peers[slot] = nil
 		end
-		if handle.addr and shared[handle.addr] == handle then
-			shared[handle.addr] = nil
+		local addr = handle[ADDRESS]
+		if addr and shared[addr] == handle then
+			shared[addr] = nil
 		end
 	end
 	handle.fd = nil
