@@ -326,4 +326,49 @@ describe("cluster.call", function()
 		cluster.close(peer)
 		assert.is_nil(peer.fd)
 	end))
+
+	it("keeps a handler that nobody else knows until it has ended", async(function()
+		local woken = false
+		node.serve({
+			call = function()
+				local sentinel = setmetatable({}, { __mode = "k" })
+				sentinel[task.running()] = true
+				time.after(50, function()
+					collectgarbage()
+					collectgarbage()
+					local waits = next(sentinel)
+					if waits then
+						woken = true
+						task.wakeup(waits, "late")
+					end
+				end)
+				return task.wait()
+			end,
+		})
+		local peer = node.pair()
+		assert.equal("late", (cluster.call(peer, 1, "hi")))
+		assert.is_true(woken)
+	end))
+
+	it("makes one connection for any number of tables with one address", async(function()
+		local accepts = 0
+		node.serve({
+			accept = function()
+				accepts = accepts + 1
+			end,
+		})
+		local listener = node.listen()
+		local last
+		for _ = 1, 20 do
+			last = { addr = listener.addr }
+			assert.equal("r:hi", (cluster.call(last, 1, "hi")))
+		end
+		assert.equal(1, accepts)
+		cluster.close(last)
+		assert.same({ nil, "peer closed" }, { cluster.call(last, 1, "hi") })
+		-- Another table is another handle.
+		local other = { addr = listener.addr }
+		assert.equal("r:hi", (cluster.call(other, 1, "hi")))
+		cluster.close(other)
+	end))
 end)

@@ -64,7 +64,7 @@ describe("cluster.listen", function()
 		assert.equal("r:1", (cluster.call(peer, 1, "1")))
 		cluster.close(listener)
 		assert.equal("r:2", (cluster.call(peer, 1, "2")))
-		local late = { addr = listener.addr }
+		local late = node.connect(listener.addr, { shared = false })
 		assert.same({ nil, "connect " .. late.addr .. ": Connection refused" }, { cluster.call(late, 1, "x") })
 		cluster.close(late)
 	end))

@@ -84,7 +84,13 @@ impl Cluster {
         self.conclude(reactor, id, outcome);
     }
 
-    /// Frees what an event stood for, when it is delivered. False when the script has closed the
+    /// Frees what an event stood for, when it is delivered.
+    ///
+    /// The Lua side keeps arrays by slot beside the tables here. The rule that both follow: a slot
+    /// is freed here, and its place there, when the event that ends it is handed over, and not
+    /// before; so no event ever finds somebody else in its slot.
+    ///
+    /// False when the script has closed the
     /// peer meanwhile and the event is not to be delivered any more.
     pub fn deliver(&mut self, event: &Event) -> bool {
         match event {

@@ -18,6 +18,9 @@ use super::peer::{Peer, State};
 use super::request::{Kind, Request, Stage, Unsent};
 use super::{Cluster, Message};
 
+/// The addresses of a name share at least so much time.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A listener that was opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Listening {
@@ -165,7 +168,8 @@ impl Cluster {
         else {
             return Ok(());
         };
-        let patience = Duration::from_millis(timeout);
+        // Others with more patience may join the first caller.
+        let patience = Duration::from_millis(timeout).max(LEAST_PATIENCE);
         let (job, abort) = reactor.dial(peer, address.clone(), patience)?;
         *state = State::Dialing { job, abort };
         Ok(())

@@ -69,9 +69,12 @@ impl Peer {
         self.waiting.front().copied()
     }
 
-    /// Takes the first one out of the queue.
-    pub(super) fn dequeue(&mut self) {
+    /// Takes the first one, which may be over, out of the queue.
+    pub(super) fn dequeue(&mut self, is_over: bool) {
         self.waiting.pop_front();
+        if is_over {
+            self.over = self.over.saturating_sub(1);
+        }
     }
 
     /// Takes all out, oldest first.

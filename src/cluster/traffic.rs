@@ -263,15 +263,16 @@ impl Cluster {
             if !self.has_room(link) {
                 return;
             }
-            if let Some(known) = self.peers.get_mut(peer) {
-                known.dequeue();
-            }
-            let Some(Request { kind, stage: Stage::Waiting(unsent), .. }) =
-                self.requests.get_mut(first)
-            else {
-                continue; // over meanwhile
+            let next = match self.requests.get_mut(first) {
+                Some(Request { kind, stage: Stage::Waiting(unsent), .. }) => {
+                    Some((*kind, unsent.take()))
+                }
+                _ => None, // over meanwhile
             };
-            let (kind, unsent) = (*kind, unsent.take());
+            if let Some(known) = self.peers.get_mut(peer) {
+                known.dequeue(next.is_none());
+            }
+            let Some((kind, unsent)) = next else { continue };
             if let Some(unsent) = unsent {
                 let message = Message { cmd: unsent.cmd, trace: unsent.trace, data: &unsent.data };
                 let asker = (kind == Kind::Call).then_some(first);

@@ -11,7 +11,7 @@ use crate::interrupt::DefaultInterrupt;
 use crate::net::address::{Address, parse_listen};
 use crate::registry::Id;
 
-use super::Shared;
+use super::{Shared, slot};
 
 /// Wall-clock seconds.
 pub(super) fn unix_seconds() -> u64 {
@@ -20,11 +20,6 @@ pub(super) fn unix_seconds() -> u64 {
 
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// Lua's arrays begin at 1.
-fn slot(id: Id) -> u32 {
-    id.slot() + 1
 }
 
 /// Milliseconds of a script: a fraction counts as the next whole one, so that nothing is early,

@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::reactor::event::Event;
 use crate::registry::Id;
 
-use super::{Shared, trace};
+use super::{Shared, slot, trace};
 
 /// The kinds of events as Lua sees them, by name in `core.events`.
 const AWAKE: i64 = 1;
@@ -268,11 +268,6 @@ unsafe fn misfit(state: *mut lua_State, name: &CStr, wanted: &CStr, index: c_int
         ffi::lua_concat(state, 8);
         ffi::lua_error(state)
     }
-}
-
-/// Lua's arrays begin at 1.
-fn slot(id: Id) -> u32 {
-    id.slot() + 1
 }
 
 /// `respond(fd, session, data or nil)`: true, or nil and why the answer cannot be sent.

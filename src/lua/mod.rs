@@ -19,9 +19,15 @@ use std::rc::Rc;
 use mlua::{Lua, Result, Table};
 
 use crate::node::Node;
+use crate::registry::Id;
 
 /// What the functions of one state share.
 type Shared = Rc<RefCell<Node>>;
+
+/// The place of an entry in the arrays that Lua keeps by slot; they begin at 1.
+fn slot(id: Id) -> u32 {
+    id.slot() + 1
+}
 
 /// Where a state keeps its native table, so that requiring the module again (test runners empty
 /// `package.loaded`) gives the same node.

@@ -6,22 +6,23 @@
 //! server is never asked, since the names of a cluster are nobody else's business.
 
 use std::net::{IpAddr, ToSocketAddrs};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 /// A cheap handle on one runtime's resolver and its cache.
 #[derive(Clone, Default)]
 pub struct Resolver {
-    hickory: Arc<OnceLock<Option<TokioResolver>>>,
+    hickory: Arc<Mutex<Option<TokioResolver>>>,
 }
 
 impl Resolver {
     /// Every address of `host`, IPv4 first; the reason when there is none.
     pub async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, String> {
-        let mut found: Vec<IpAddr> = match self.hickory.get_or_init(build) {
+        let mut found: Vec<IpAddr> = match self.hickory() {
             Some(resolver) => match resolver.lookup_ip(host).await {
                 Ok(answer) => answer.iter().collect(),
                 Err(error) => return Err(error.to_string()),
@@ -34,9 +35,18 @@ impl Resolver {
             false => Ok(found),
         }
     }
+
+    /// Built at the first call that can: a failure may be a passing one, and is not remembered.
+    fn hickory(&self) -> Option<TokioResolver> {
+        let mut hickory = self.hickory.lock();
+        if hickory.is_none() {
+            *hickory = build();
+        }
+        hickory.clone()
+    }
 }
 
-/// `None` where the system has no usable configuration.
+/// `None` where the system has no usable configuration, or gives nothing to read it with.
 fn build() -> Option<TokioResolver> {
     let mut builder = TokioResolver::builder_tokio().ok()?;
     builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;

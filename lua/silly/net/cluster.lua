@@ -64,9 +64,10 @@ local shared = {}
 ---@type table<integer, thread>
 local waiting = {}
 
---- The connection that each task with a request in hand owes an answer.
+--- The connection that each task with a request in hand owes an answer. Strong keys: a handler
+--- that nobody else knows must not be collected while the other end waits.
 ---@type table<thread, integer>
-local owed = setmetatable({}, { __mode = "k" })
+local owed = {}
 
 --- The peer that each task that runs an accept callback was given.
 ---@type table<thread, silly.net.cluster.peer>
@@ -92,13 +93,20 @@ local function identify(name, peer)
 		if id then
 			return id
 		elseif peer[LISTENER] == nil and type(peer.addr) == "string" then
-			local slot, problem
-			id, slot, problem = core.open(peer.addr)
-			if not id then
-				error(name .. ": the peer's addr: " .. problem, 3)
+			local address = peer.addr
+			local known = shared[address]
+			if known then
+				-- A script that makes a table for every call must not make a connection each.
+				id = known[PEER]
+			else
+				local slot, problem
+				id, slot, problem = core.open(address)
+				if not id then
+					error(name .. ": the peer's addr: " .. problem, 3)
+				end
+				peers[slot], shared[address] = peer, peer
 			end
-			peer[PEER], peer[ADDRESS] = id, peer.addr
-			peers[slot] = peer
+			peer[PEER], peer[ADDRESS] = id, address
 			return id
 		end
 	end
@@ -398,13 +406,15 @@ function cluster.close(handle)
 	if handle[LISTENER] then
 		core.close_listener(handle[LISTENER])
 	elseif handle[PEER] then
-		local slot = core.close_peer(handle[PEER])
-		if peers[slot] == handle then
+		local id, address = handle[PEER], handle[ADDRESS]
+		local slot = core.close_peer(id)
+		local known = peers[slot]
+		if known and known[PEER] == id then
+			known.fd = nil
 			peers[slot] = nil
 		end
-		local addr = handle[ADDRESS]
-		if addr and shared[addr] == handle then
-			shared[addr] = nil
+		if address and shared[address] and shared[address][PEER] == id then
+			shared[address] = nil
 		end
 	end
 	handle.fd = nil
