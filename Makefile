@@ -30,7 +30,7 @@ build: ## build the native library into build/
 	@tools/ensure $(LUA) build
 	@tools/build $(LUA)
 
-env: ## print what makes `require "silly"` work from here: eval "$$(make -s env)"
+env: ## print what makes `require "silly"` work from here: eval "$(make -s env)"
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;;"'
 	@echo 'export LUA_CPATH="$(CURDIR)/build/?.so;;"'
 
