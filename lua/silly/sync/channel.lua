@@ -1,0 +1,80 @@
+--- Values from many tasks to one: pushing never waits, popping does.
+
+local scheduler = require "silly.internal.scheduler"
+local queue = require "silly.sync.queue"
+local task = require "silly.task"
+
+---@class silly.sync.channel
+local channel = {}
+local mt = { __index = channel, __name = "silly.sync.channel" }
+
+--- What a waiting pop is woken with: a value, or the channel's end.
+local CLOSED = {}
+
+--- Sends a value, which is neither nil nor false. Never waits.
+---@param value any
+---@return boolean ok
+---@return string? err the reason of the close, once closed
+function channel:push(value)
+	if self.reason then
+		return false, self.reason
+	elseif not value then
+		return false, "nil data"
+	end
+	local waiter = self.waiter
+	if waiter then
+		-- Handed over directly: no other pop can come in between.
+		self.waiter = nil
+		task.wakeup(waiter, value)
+	else
+		self.values:push(value)
+	end
+	return true, nil
+end
+
+--- Takes the oldest value, or waits for one. What was pushed before a close is still delivered.
+---@async
+---@return any? value
+---@return string? err why there is no value: the channel is closed, or another task waits on it
+function channel:pop()
+	local value = self.values:pop()
+	if value ~= nil then
+		return value, nil
+	elseif self.reason then
+		return nil, self.reason
+	elseif self.waiter then
+		return nil, "channel is mpsc"
+	end
+	self.waiter = scheduler.task("channel:pop")
+	value = task.wait()
+	if value == CLOSED then
+		return nil, self.reason
+	end
+	return value, nil
+end
+
+--- Ends the channel. A second close replaces the reason.
+---@param reason string? "channel closed" by default
+function channel:close(reason)
+	self.reason = reason or "channel closed"
+	local waiter = self.waiter
+	if waiter then
+		self.waiter = nil
+		task.wakeup(waiter, CLOSED)
+	end
+end
+
+--- Drops what was pushed and not popped; a waiting task goes on waiting.
+function channel:clear()
+	self.values:clear()
+end
+
+local module = {}
+
+--- An empty, open channel.
+---@return silly.sync.channel
+function module.new()
+	return setmetatable({ values = queue.new() }, mt)
+end
+
+return module

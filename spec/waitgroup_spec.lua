@@ -1,0 +1,64 @@
+local task = require "silly.task"
+local time = require "silly.time"
+local waitgroup = require "silly.sync.waitgroup"
+
+describe("silly.sync.waitgroup", function()
+	it("T14: waits for a task that fails and for one that forks another", async(function()
+		local group = waitgroup.new()
+		local ended = {}
+		group:fork(function()
+			error("boom")
+		end)
+		group:fork(function()
+			time.sleep(1)
+			group:fork(function()
+				time.sleep(1)
+				ended[#ended + 1] = "nested"
+			end)
+			ended[#ended + 1] = "outer"
+		end)
+		assert.equal(2, group.count)
+		group:wait()
+		assert.same({ "outer", "nested" }, ended)
+		assert.equal(0, group.count)
+	end))
+
+	it("does not wait when nothing runs", async(function()
+		waitgroup.new():wait()
+	end))
+
+	it("wakes every waiter and can be used again", async(function()
+		local group = waitgroup.new()
+		for _ = 1, 2 do
+			local woken = 0
+			group:fork(function()
+				time.sleep(1)
+			end)
+			for _ = 1, 3 do
+				task.fork(function()
+					group:wait()
+					woken = woken + 1
+				end)
+			end
+			group:wait()
+			time.sleep(0)
+			assert.equal(3, woken)
+		end
+	end))
+
+	it("gives its functions no argument", async(function()
+		local group = waitgroup.new()
+		local count
+		group:fork(function(...)
+			count = select("#", ...)
+		end)
+		group:wait()
+		assert.equal(0, count)
+	end))
+
+	it("refuses what is no function", function()
+		assert.error_matches(function()
+			waitgroup.new():fork(1)
+		end, "waitgroup:fork: the first argument must be a function, got number 1")
+	end)
+end)
