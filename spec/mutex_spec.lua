@@ -1,8 +1,13 @@
 local task = require "silly.task"
 local time = require "silly.time"
+local log = require "spec.support.log"
 local mutex = require "silly.sync.mutex"
 
 describe("silly.sync.mutex", function()
+	-- Tasks fail on purpose here.
+	before_each(log.capture)
+	after_each(log.release)
+
 	it("T15: is handed on in the order in which tasks came", async(function()
 		local lock = mutex.new()
 		local order = {}

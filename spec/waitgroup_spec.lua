@@ -1,8 +1,13 @@
 local task = require "silly.task"
 local time = require "silly.time"
+local log = require "spec.support.log"
 local waitgroup = require "silly.sync.waitgroup"
 
 describe("silly.sync.waitgroup", function()
+	-- Tasks fail on purpose here.
+	before_each(log.capture)
+	after_each(log.release)
+
 	it("T14: waits for a task that fails and for one that forks another", async(function()
 		local group = waitgroup.new()
 		local ended = {}
