@@ -13,6 +13,9 @@ use hickory_resolver::config::LookupIpStrategy;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+/// The name is known, but not with an address.
+const NO_ADDRESS: &str = "no address found";
+
 /// A cheap handle on one runtime's resolver and its cache.
 #[derive(Clone, Default)]
 pub struct Resolver {
@@ -25,13 +28,15 @@ impl Resolver {
         let mut found: Vec<IpAddr> = match self.hickory() {
             Some(resolver) => match resolver.lookup_ip(host).await {
                 Ok(answer) => answer.iter().collect(),
+                Err(error) if error.is_nx_domain() => return Err("no such name".to_owned()),
+                Err(error) if error.is_no_records_found() => return Err(NO_ADDRESS.to_owned()),
                 Err(error) => return Err(error.to_string()),
             },
             None => ask_system(host).await?,
         };
         found.sort_by_key(IpAddr::is_ipv6);
         match found.is_empty() {
-            true => Err("no address found".to_owned()),
+            true => Err(NO_ADDRESS.to_owned()),
             false => Ok(found),
         }
     }
