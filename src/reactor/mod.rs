@@ -11,9 +11,9 @@ pub mod clock;
 pub mod event;
 mod fork;
 pub mod inbox;
+mod refusal;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -34,6 +34,8 @@ use crate::timers::{TimerId, Timers};
 use clock::Clock;
 use event::{Event, Span};
 use inbox::{Dialed, Inbox, Key, Mail, Source};
+
+pub use refusal::Refusal;
 
 /// Reading stops for this turn once so much has arrived; the rest is read in the next one. More
 /// would hold Lua up with one batch, less would cost a system call per few messages.
@@ -67,35 +69,6 @@ pub trait Driver {
     fn flush(&mut self, reactor: &mut Reactor);
     /// True while something can still happen by itself: a connection, a listener, a request.
     fn is_alive(&self) -> bool;
-}
-
-/// Why a turn, or anything that needs the runtime, is refused.
-#[derive(Debug)]
-pub enum Refusal {
-    /// The process was forked after its runtime was made.
-    Forked,
-    /// The thread is inside another runtime, which a nested wait would block.
-    InsideRuntime,
-    /// The system gave no runtime.
-    System(io::Error),
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Forked => f.write_str(
-                "this process was forked from one that already used the network; \
-                 fork before the first listen or connect",
-            ),
-            Refusal::InsideRuntime => f.write_str(
-                "this thread is inside a tokio runtime of the host; \
-                 run the loop on a thread of its own, or in spawn_blocking",
-            ),
-            Refusal::System(error) => {
-                write!(f, "no event loop to be had: {}", crate::net::errno::reason(error))
-            }
-        }
-    }
 }
 
 /// A task that sleeps or a callback that waits for its time.

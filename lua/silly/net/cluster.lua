@@ -331,17 +331,11 @@ function cluster.connect(addr, options)
 	return peer
 end
 
---- Asks a peer and waits for its answer.
+--- What call and send share. They end in a call of this one, so that errors still point at theirs.
 ---@async
----@param peer silly.net.cluster.peer
----@param cmd any what marshal makes the command number of
----@param obj any what marshal makes the data of
----@param limit integer? milliseconds for this call in all; the timeout of serve by default
----@return any? response
----@return string? err "timeout"; "closed": the connection went down meanwhile; "peer closed": the
----  handle cannot connect; else what the system said
-function cluster.call(peer, cmd, obj, limit)
-	local name = "cluster.call"
+---@return any? response true for a send
+---@return string? err
+local function request(name, native, peer, cmd, obj, limit)
 	demand_serve(name)
 	local task = enter(name)
 	local id = identify(name, peer)
@@ -352,18 +346,34 @@ function cluster.call(peer, cmd, obj, limit)
 	if not number then
 		return nil, data
 	end
-	local slot, why = native_call(id, number, traces[task] or 0, data, limit or timeout)
+	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout)
 	if not slot then
 		return nil, why
+	elseif slot == true then
+		return true
 	end
-	waiting[slot] = task
 	local answer
-	answer, why = suspend()
+	answer, why = await(slot, task)
 	if answer == nil then
 		return nil, why
+	elseif answer == true then
+		return true
 	end
 	local response, problem = unmarshal("response", cmd, answer)
 	return response, problem
+end
+
+--- Asks a peer and waits for its answer.
+---@async
+---@param peer silly.net.cluster.peer
+---@param cmd any what marshal makes the command number of
+---@param obj any what marshal makes the data of
+---@param limit integer? milliseconds for this call in all; the timeout of serve by default
+---@return any? response
+---@return string? err "timeout"; "closed": the connection went down meanwhile; "peer closed": the
+---  handle cannot connect; else what the system said
+function cluster.call(peer, cmd, obj, limit)
+	return request("cluster.call", native_call, peer, cmd, obj, limit)
 end
 
 --- Sends a message that nobody answers. It returns once the message is on its way, which is at
@@ -376,24 +386,7 @@ end
 ---@return boolean? ok
 ---@return string? err as for cluster.call
 function cluster.send(peer, cmd, obj, limit)
-	local name = "cluster.send"
-	demand_serve(name)
-	local task = enter(name)
-	local id = identify(name, peer)
-	if limit ~= nil then
-		limit = check.integer(name, "the timeout", limit, 1, LONGEST_TIMEOUT)
-	end
-	local number, data = marshal("request", cmd, obj)
-	if not number then
-		return nil, data
-	end
-	local sent, why = native_send(id, number, traces[task] or 0, data, limit or timeout)
-	if sent == true then
-		return true
-	elseif not sent then
-		return nil, why
-	end
-	return await(sent, task)
+	return request("cluster.send", native_send, peer, cmd, obj, limit)
 end
 
 --- Closes a peer or a listener for good. What was sent before is still delivered; calls that wait
