@@ -2,12 +2,11 @@
 //!
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
 //! - `traffic`: what sockets, dials and deadlines bring.
-//! - `peer`, `link`, `door`, `request`: one of each thing there is; `limits`: its bounds.
+//! - `peer`, `link`, `request`: one of each thing there is; `limits`: its bounds.
 //!
 //! Nothing in here knows Lua, and every way a request can end passes through
 //! [`Cluster::conclude`], so each ends exactly once.
 
-mod door;
 pub mod limits;
 mod link;
 mod operations;
@@ -16,15 +15,15 @@ mod request;
 mod traffic;
 
 use crate::reactor::Reactor;
+use crate::reactor::door::Door;
 use crate::reactor::event::{Event, Span};
 use crate::reason::Reason;
 use crate::registry::{Id, Registry};
 use crate::sessions::Sessions;
 use crate::wire::gen1;
 
-use door::Door;
 use limits::Limits;
-use link::{Link, Phase};
+use link::Link;
 use peer::{Peer, State};
 use request::{Request, Stage};
 
@@ -125,7 +124,7 @@ impl Cluster {
         };
         let Message { cmd, trace, data } = *message;
         // OK because the size was checked before the request was taken in.
-        let _ = gen1::encode_request(known.connection.out(), session, cmd, trace, data);
+        let _ = gen1::encode_request(known.socket.out(), session, cmd, trace, data);
         if let Some(request) = asker.and_then(|asker| self.requests.get_mut(asker)) {
             request.stage = Stage::Asked { session };
         }
@@ -135,8 +134,8 @@ impl Cluster {
     /// True when another message may be queued on this connection.
     fn has_room(&self, link: Id) -> bool {
         self.links.get(link).is_some_and(|known| {
-            known.failure.is_none()
-                && known.connection.queued() < self.limits.queue
+            known.socket.is_writable()
+                && known.socket.queued() < self.limits.queue
                 && self.sessions.count(link.to_bits()) < self.limits.calls
         })
     }
@@ -149,8 +148,8 @@ impl Cluster {
             known.dirty = true;
             self.dirty.push(link);
         }
-        if known.connection.queued() >= EARLY_WRITE {
-            known.write();
+        if known.socket.queued() >= EARLY_WRITE {
+            known.socket.write();
         }
     }
 
@@ -158,8 +157,7 @@ impl Cluster {
     /// the callers hear, so that whoever calls again finds the handle as it is.
     fn break_off(&mut self, reactor: &mut Reactor, link: Id, errno: i32) {
         let Some(known) = self.links.remove(link) else { return };
-        if let Phase::Flushing { limit } | Phase::Lingering { limit } = known.phase {
-            reactor.disarm(limit);
+        if !known.socket.retire(reactor) {
             return;
         }
         reactor.push(Event::Closed { peer: known.peer, errno });

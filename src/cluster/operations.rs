@@ -6,14 +6,13 @@ use std::time::Duration;
 use crate::net::address::Address;
 use crate::net::errno;
 use crate::net::listener::Listener;
+use crate::reactor::door::Door;
 use crate::reactor::inbox::Key;
 use crate::reactor::{Alarm, Reactor, Refusal};
 use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::{TooLarge, gen1};
 
-use super::door::Door;
-use super::link::{CLOSE_LIMIT, Phase};
 use super::peer::{Peer, State};
 use super::request::{Kind, Request, Stage, Unsent};
 use super::{Cluster, Message};
@@ -187,11 +186,11 @@ impl Cluster {
         let Some(known) = self.links.get_mut(link) else { return Ok(()) };
         known.handling = known.handling.saturating_sub(1);
         let Some(data) = answer else { return Ok(()) };
-        if !known.is_open() {
+        if !known.socket.is_open() {
             return Ok(());
         }
-        gen1::encode_response(known.connection.out(), session, data)?;
-        let queued = known.connection.queued();
+        gen1::encode_response(known.socket.out(), session, data)?;
+        let queued = known.socket.queued();
         self.soil(link);
         if queued > self.limits.answers {
             self.refuse(reactor, link, libc::ENOBUFS, "it does not read its answers");
@@ -211,9 +210,7 @@ impl Cluster {
             }
             State::Up { link } => {
                 if let Some(known) = self.links.get_mut(link) {
-                    let limit = reactor.arm(CLOSE_LIMIT, Alarm::Link(link));
-                    known.phase = Phase::Flushing { limit };
-                    known.source.note();
+                    known.socket.close(reactor, Alarm::Link(link));
                 }
                 self.abandon(reactor, link);
                 Reason::Closed

@@ -1,21 +1,19 @@
 //! What sockets, dials and deadlines bring to the cluster.
 
 use std::net::SocketAddr;
-use std::task::Poll;
 
 use tokio::net::TcpStream;
 
-use crate::net::connection::{Arrival, Connection};
-use crate::net::errno;
+use crate::net::connection::Connection;
 use crate::reactor::event::{Event, Span};
 use crate::reactor::inbox::{Dialed, Key};
+use crate::reactor::socket::{Read, Socket};
 use crate::reactor::{Alarm, Driver, Reactor};
 use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::{Frame, gen1};
 
-use super::door::{ACCEPT_BATCH, ACCEPT_PAUSE};
-use super::link::{Link, Phase};
+use super::link::Link;
 use super::peer::{Peer, State};
 use super::request::{Kind, Request, Stage};
 use super::{Cluster, Message, Outcome};
@@ -74,7 +72,7 @@ impl Driver for Cluster {
             }
             Alarm::Door(door) => {
                 if let Some(door) = self.doors.get(door) {
-                    door.source.note();
+                    door.note();
                 }
             }
             Alarm::Timer(_) => {}
@@ -86,7 +84,7 @@ impl Driver for Cluster {
         while let Some(link) = self.dirty.pop() {
             let Some(known) = self.links.get_mut(link) else { continue };
             known.dirty = false;
-            known.write();
+            known.socket.write();
             let peer = known.peer;
             self.pump(reactor, peer);
         }
@@ -100,9 +98,9 @@ impl Driver for Cluster {
 impl Cluster {
     /// Makes `connection` the one of `peer`.
     fn establish(&mut self, reactor: &Reactor, peer: Id, connection: Connection) -> Id {
-        let link = self
-            .links
-            .insert_with(|id| Link::new(peer, connection, reactor.source(Key::Link(id.slot()))));
+        let link = self.links.insert_with(|id| {
+            Link::new(peer, Socket::new(connection, reactor.source(Key::Link(id.slot()))))
+        });
         if let Some(known) = self.peers.get_mut(peer) {
             known.state = State::Up { link };
         }
@@ -110,29 +108,9 @@ impl Cluster {
     }
 
     fn serve_door(&mut self, reactor: &mut Reactor, door: Id) {
-        for _ in 0..ACCEPT_BATCH {
-            let Some(known) = self.doors.get_mut(door) else { return };
-            known.source.heed();
-            match known.poll_accept() {
-                Poll::Pending => return,
-                Poll::Ready(Ok((stream, remote))) => {
-                    known.troubled = false;
-                    self.welcome(reactor, stream, remote);
-                }
-                Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
-                Poll::Ready(Err(error)) => {
-                    if !std::mem::replace(&mut known.troubled, true) {
-                        let local = known.listener.local();
-                        let why = errno::reason(&error);
-                        reactor.log(format!("[cluster] accept on {local}: {why}"));
-                    }
-                    reactor.arm(ACCEPT_PAUSE, Alarm::Door(door));
-                    return;
-                }
-            }
-        }
-        if let Some(known) = self.doors.get(door) {
-            known.source.note();
+        let Some(known) = self.doors.get_mut(door) else { return };
+        for (stream, remote) in known.accept(reactor, Alarm::Door(door)) {
+            self.welcome(reactor, stream, remote);
         }
     }
 
@@ -147,46 +125,25 @@ impl Cluster {
     fn serve_link(&mut self, reactor: &mut Reactor, link: Id) {
         let Some(known) = self.links.get_mut(link) else { return };
         let peer = known.peer;
-        known.source.heed();
-        known.write();
-        if let Phase::Flushing { limit } = known.phase
-            && known.connection.queued() == 0
-        {
-            known.phase = Phase::Lingering { limit };
-            if let Poll::Ready(Err(error)) = known.poll_finish() {
-                return self.break_off(reactor, link, errno::number(&error));
-            }
+        if let Err(errno) = known.socket.attend() {
+            return self.break_off(reactor, link, errno);
         }
         loop {
             let Some(known) = self.links.get_mut(link) else { return };
             let Some(arena) = reactor.arena() else {
-                known.source.note();
+                known.socket.note();
                 break;
             };
             let start = arena.len();
-            match (known.poll_read(arena), known.failure) {
-                (Poll::Pending, None) => break,
-                (Poll::Pending, Some(errno)) => return self.break_off(reactor, link, errno),
-                (Poll::Ready(Err(error)), failure) => {
-                    let errno = failure.unwrap_or_else(|| errno::number(&error));
-                    return self.break_off(reactor, link, errno);
-                }
-                // A broken pipe is how a write learns of an end in order.
-                (Poll::Ready(Ok(Arrival::End)), None | Some(libc::EPIPE)) => {
-                    return self.break_off(reactor, link, 0);
-                }
-                (Poll::Ready(Ok(Arrival::End)), Some(errno)) => {
-                    return self.break_off(reactor, link, errno);
-                }
-                (Poll::Ready(Ok(Arrival::Bytes { more })), _) => {
-                    match known.is_open() {
-                        true => self.digest(reactor, link, start),
-                        false => arena.truncate(start),
-                    }
+            match known.socket.read(arena) {
+                Read::Nothing => break,
+                Read::End { errno } => return self.break_off(reactor, link, errno),
+                Read::Bytes { more } => {
+                    self.digest(reactor, link, start);
                     if more {
                         // Others first: this one goes on in the next turn.
                         if let Some(known) = self.links.get(link) {
-                            known.source.note();
+                            known.socket.note();
                         }
                         break;
                     }
@@ -207,7 +164,7 @@ impl Cluster {
                     if let Some(known) = self.links.get_mut(link)
                         && !arena.is_empty()
                     {
-                        known.connection.keep(arena);
+                        known.socket.keep(arena);
                     }
                     return reactor.truncate_arena(position);
                 }
@@ -248,7 +205,7 @@ impl Cluster {
     /// Closes a connection because of what its other end does.
     pub(super) fn refuse(&mut self, reactor: &mut Reactor, link: Id, errno: i32, why: &str) {
         if let Some(known) = self.links.get(link) {
-            let remote = known.connection.remote();
+            let remote = known.socket.remote();
             reactor.log(format!("[cluster] closing {remote}: {why}"));
         }
         self.break_off(reactor, link, errno);
@@ -313,13 +270,4 @@ impl Cluster {
             Stage::Over => {}
         }
     }
-}
-
-/// True for the errors of accept that concern only the connection it would have given.
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
 }

@@ -8,10 +8,12 @@
 //! ours, and a forked child that finds itself with its parent's runtime is told so.
 
 pub mod clock;
+pub mod door;
 pub mod event;
 mod fork;
 pub mod inbox;
 mod refusal;
+pub mod socket;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

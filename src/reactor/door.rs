@@ -1,0 +1,81 @@
+//! A listening socket with its waker, and how connections are taken in.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::net::TcpStream;
+
+use crate::net::errno;
+use crate::net::listener::Listener;
+
+use super::inbox::Source;
+use super::{Alarm, Reactor};
+
+/// Connections taken in one turn before others get theirs.
+const ACCEPT_BATCH: usize = 64;
+
+/// How long a listener rests when the process has no descriptor left, in milliseconds: the
+/// kernel would report the same connection again at once.
+const ACCEPT_PAUSE: u64 = 100;
+
+/// One listener.
+#[derive(Debug)]
+pub struct Door {
+    listener: Listener,
+    source: Arc<Source>,
+    waker: Waker,
+    /// Set while accepting fails, so that it is logged once.
+    troubled: bool,
+}
+
+impl Door {
+    /// Opens for business.
+    pub fn new(listener: Listener, source: Arc<Source>) -> Door {
+        let waker = Waker::from(Arc::clone(&source));
+        Door { listener, source, waker, troubled: false }
+    }
+
+    /// Has it looked after in this turn, though its waker has not spoken.
+    pub fn note(&self) {
+        self.source.note();
+    }
+
+    /// What waits in the backlog, up to a batch; with more, or after trouble, it is looked after
+    /// again. `retry` is the deadline that notes it after a pause.
+    pub fn accept(&mut self, reactor: &mut Reactor, retry: Alarm) -> Vec<(TcpStream, SocketAddr)> {
+        let mut taken = Vec::new();
+        while taken.len() < ACCEPT_BATCH {
+            self.source.heed();
+            match self.listener.poll_accept(&mut Context::from_waker(&self.waker)) {
+                Poll::Pending => return taken,
+                Poll::Ready(Ok(guest)) => {
+                    self.troubled = false;
+                    taken.push(guest);
+                }
+                Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
+                Poll::Ready(Err(error)) => {
+                    if !std::mem::replace(&mut self.troubled, true) {
+                        let local = self.listener.local();
+                        let why = errno::reason(&error);
+                        reactor.log(format!("[silly] accept on {local}: {why}"));
+                    }
+                    reactor.arm(ACCEPT_PAUSE, retry);
+                    return taken;
+                }
+            }
+        }
+        self.source.note();
+        taken
+    }
+}
+
+/// True for the errors of accept that concern only the connection it would have given.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    )
+}

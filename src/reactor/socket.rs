@@ -1,0 +1,172 @@
+//! A connected socket with its waker: reading, writing, and closing in order.
+//!
+//! It is what a connection of the cluster and a stream of `silly.net.tcp` have in common; what the
+//! bytes mean is theirs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+
+use crate::net::connection::{Arrival, Connection};
+use crate::net::errno;
+use crate::timers::TimerId;
+
+use super::inbox::Source;
+use super::{Alarm, Reactor};
+
+/// How long a socket closed by the script may take to write what was queued and to see the other
+/// end finish, in milliseconds. Without the second part the kernel would answer a late message of
+/// the other end with a reset, and that reset can destroy what it has not read yet.
+const CLOSE_LIMIT: u64 = 5_000;
+
+/// Where a socket is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Closed by the script: writing what is queued.
+    Flushing {
+        limit: TimerId,
+    },
+    /// Everything is written and the end announced: waiting for the other end's.
+    Lingering {
+        limit: TimerId,
+    },
+}
+
+/// What one look at a socket found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// Nothing now; its waker will speak.
+    Nothing,
+    /// Bytes were appended; `more` when the kernel probably holds further ones.
+    Bytes { more: bool },
+    /// It is over, with the system's number of the reason; 0: the other end finished in order.
+    End { errno: i32 },
+}
+
+/// One socket.
+#[derive(Debug)]
+pub struct Socket {
+    connection: Connection,
+    source: Arc<Source>,
+    waker: Waker,
+    phase: Phase,
+    /// Why nothing can be written any more. It ends once what has arrived is read.
+    failure: Option<i32>,
+}
+
+impl Socket {
+    /// Takes a connection over.
+    pub fn new(connection: Connection, source: Arc<Source>) -> Socket {
+        let waker = Waker::from(Arc::clone(&source));
+        Socket { connection, source, waker, phase: Phase::Open, failure: None }
+    }
+
+    /// The other end's address.
+    pub fn remote(&self) -> SocketAddr {
+        self.connection.remote()
+    }
+
+    /// True until the script closes it.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// True when what is queued can still be expected to leave.
+    pub fn is_writable(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Has it looked after in this turn or the next, though its waker has not spoken.
+    pub fn note(&self) {
+        self.source.note();
+    }
+
+    /// The bytes still to be written; whoever appends must see to it that [`write`](Self::write)
+    /// is called.
+    pub fn out(&mut self) -> &mut BytesMut {
+        self.connection.out()
+    }
+
+    /// How many bytes the kernel has not taken yet.
+    pub fn queued(&self) -> usize {
+        self.connection.queued()
+    }
+
+    /// Writes what it can of what is queued. A failure is only noted: what the other end sent
+    /// before it went is still to be read.
+    pub fn write(&mut self) {
+        if self.failure.is_none()
+            && let Poll::Ready(Err(error)) =
+                self.connection.poll_write(&mut Context::from_waker(&self.waker))
+        {
+            self.failure = Some(errno::number(&error));
+            self.source.note();
+        }
+    }
+
+    /// What to do first when it is looked after: writes what is queued, and once a closed one has
+    /// nothing left, announces the end. The system's number of the reason when that fails.
+    pub fn attend(&mut self) -> Result<(), i32> {
+        self.source.heed();
+        self.write();
+        if let Phase::Flushing { limit } = self.phase
+            && self.connection.queued() == 0
+        {
+            self.phase = Phase::Lingering { limit };
+            let finished = self.connection.poll_finish(&mut Context::from_waker(&self.waker));
+            if let Poll::Ready(Err(error)) = finished {
+                return Err(errno::number(&error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once into `arena`. What arrives after the script has closed it is thrown away.
+    pub fn read(&mut self, arena: &mut Vec<u8>) -> Read {
+        let start = arena.len();
+        let outcome = self.connection.poll_read(&mut Context::from_waker(&self.waker), arena);
+        match (outcome, self.failure) {
+            (Poll::Pending, None) => Read::Nothing,
+            (Poll::Pending, Some(errno)) => Read::End { errno },
+            (Poll::Ready(Err(error)), failure) => {
+                Read::End { errno: failure.unwrap_or_else(|| errno::number(&error)) }
+            }
+            // A broken pipe is how a write learns of an end in order.
+            (Poll::Ready(Ok(Arrival::End)), None | Some(libc::EPIPE)) => Read::End { errno: 0 },
+            (Poll::Ready(Ok(Arrival::End)), Some(errno)) => Read::End { errno },
+            (Poll::Ready(Ok(Arrival::Bytes { more })), _) => {
+                if !self.is_open() {
+                    arena.truncate(start);
+                }
+                Read::Bytes { more }
+            }
+        }
+    }
+
+    /// Keeps the beginning of an unfinished message; the next read puts it back in front.
+    pub fn keep(&mut self, unfinished: &[u8]) {
+        self.connection.keep(unfinished);
+    }
+
+    /// Begins to close in order; `limit` is the deadline after which its owner drops it.
+    pub fn close(&mut self, reactor: &mut Reactor, limit: Alarm) {
+        if self.is_open() {
+            self.phase = Phase::Flushing { limit: reactor.arm(CLOSE_LIMIT, limit) };
+            self.source.note();
+        }
+    }
+
+    /// For an owner that drops it: takes the deadline of a close back. True when it was still open.
+    pub fn retire(&self, reactor: &mut Reactor) -> bool {
+        match self.phase {
+            Phase::Open => true,
+            Phase::Flushing { limit } | Phase::Lingering { limit } => {
+                reactor.disarm(limit);
+                false
+            }
+        }
+    }
+}
