@@ -1,16 +1,54 @@
-//! Everything that one Lua state owns: its reactor, its cluster, its trace ids.
+//! Everything that one Lua state owns: its reactor, the rooms that the reactor drives, its trace
+//! ids.
 
 use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
 use crate::reactor::event::Event;
-use crate::reactor::{Driver, Reactor, Refusal};
+use crate::reactor::inbox::{Dialed, Key};
+use crate::reactor::{Alarm, Driver, Reactor, Refusal};
 use crate::trace::Tracer;
+
+/// Whoever owns sockets. What the reactor brings goes to the one that it concerns.
+#[derive(Default)]
+pub struct Rooms {
+    pub cluster: Cluster,
+}
+
+impl Driver for Rooms {
+    fn ready(&mut self, reactor: &mut Reactor, key: Key) {
+        match key {
+            Key::Link(slot) => self.cluster.link_ready(reactor, slot),
+            Key::Door(slot) => self.cluster.door_ready(reactor, slot),
+        }
+    }
+
+    fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed) {
+        self.cluster.dialed(reactor, dialed);
+    }
+
+    fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm) {
+        match alarm {
+            Alarm::Request(request) => self.cluster.time_out(reactor, request),
+            Alarm::Link(link) => self.cluster.drop_link(link),
+            Alarm::Door(door) => self.cluster.reopen(door),
+            Alarm::Timer(_) => {} // the reactor's own
+        }
+    }
+
+    fn flush(&mut self, reactor: &mut Reactor) {
+        self.cluster.flush(reactor);
+    }
+
+    fn is_alive(&self) -> bool {
+        self.cluster.is_alive()
+    }
+}
 
 /// One node.
 #[derive(Default)]
 pub struct Node {
-    pub cluster: Cluster,
+    pub rooms: Rooms,
     pub reactor: Reactor,
     pub tracer: Tracer,
 }
@@ -18,14 +56,14 @@ pub struct Node {
 impl Node {
     /// One turn of the loop; see [`Reactor::turn`].
     pub fn turn(&mut self, wait: Option<Duration>) -> Result<(), Refusal> {
-        self.reactor.turn(&mut self.cluster, wait)
+        self.reactor.turn(&mut self.rooms, wait)
     }
 
     /// The next event that still concerns somebody.
     pub fn take(&mut self) -> Option<Event> {
         loop {
             let event = self.reactor.take()?;
-            if self.cluster.deliver(&event) {
+            if self.rooms.cluster.deliver(&event) {
                 return Some(event);
             }
         }
@@ -33,7 +71,7 @@ impl Node {
 
     /// True while something can still happen without anybody doing anything.
     pub fn is_alive(&self) -> bool {
-        self.reactor.has_timers() || self.cluster.is_alive()
+        self.reactor.has_timers() || self.rooms.is_alive()
     }
 
     /// Closes everything, drops the timers, and waits up to `limit` for what is queued to be
@@ -46,13 +84,13 @@ impl Node {
             return Err(Refusal::Forked);
         }
         self.reactor.retire_arena();
-        self.cluster.close_all(&mut self.reactor);
+        self.rooms.cluster.close_all(&mut self.reactor);
         self.reactor.forget_timers(); // the script's; else they would count as alive
         let end = Instant::now() + limit;
         loop {
             while self.take().is_some() {}
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || !self.cluster.is_alive() {
+            if left.is_zero() || !self.rooms.is_alive() {
                 return Ok(());
             }
             self.turn(Some(left))?;
@@ -64,7 +102,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         if self.reactor.is_forked() {
             // Dropping the sockets would take the parent's out of the poll set both share.
-            std::mem::forget(std::mem::take(&mut self.cluster));
+            std::mem::forget(std::mem::take(&mut self.rooms));
         }
     }
 }

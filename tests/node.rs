@@ -30,7 +30,7 @@ fn until<T>(node: &mut Node, mut wanted: impl FnMut(&Node, &Event) -> Option<T>)
 
 fn listen(node: &mut Node) -> (Id, SocketAddr) {
     let address = "127.0.0.1:0".parse().unwrap();
-    let listening = node.cluster.listen(&mut node.reactor, address, 16).unwrap();
+    let listening = node.rooms.cluster.listen(&mut node.reactor, address, 16).unwrap();
     (listening.id, listening.local)
 }
 
@@ -38,8 +38,8 @@ fn listen(node: &mut Node) -> (Id, SocketAddr) {
 fn connected(node: &mut Node) -> (Id, TcpStream) {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap().to_string().parse().unwrap();
-    let peer = node.cluster.open(address);
-    let joined = node.cluster.join(&mut node.reactor, peer, 5_000);
+    let peer = node.rooms.cluster.open(address);
+    let joined = node.rooms.cluster.join(&mut node.reactor, peer, 5_000);
     assert!(matches!(joined, Submitted::Waiting(_)));
     until(node, |_, event| matches!(event, Event::Connected { .. }).then_some(()));
     let (stream, _) = server.accept().unwrap();
@@ -49,7 +49,7 @@ fn connected(node: &mut Node) -> (Id, TcpStream) {
 
 fn submit(node: &mut Node, kind: Kind, peer: Id, data: &[u8], timeout: u64) -> Submitted {
     let message = Message { cmd: 0x0102_0305, trace: 0x1122_3344_5566_7788, data };
-    node.cluster.submit(&mut node.reactor, kind, peer, &message, timeout)
+    node.rooms.cluster.submit(&mut node.reactor, kind, peer, &message, timeout)
 }
 
 fn call(node: &mut Node, peer: Id, data: &[u8], timeout: u64) -> Id {
@@ -98,7 +98,7 @@ fn a_request_arrives_byte_by_byte_and_is_answered() {
             let Event::Request { fd, session, cmd, data, .. } = event else { continue };
             assert_eq!((session, cmd, node.reactor.bytes(data)), (7, 0x0102_0305, &b"hello"[..]));
             let link = Id::from_bits(fd);
-            node.cluster.respond(&mut node.reactor, link, session, Some(b"")).unwrap();
+            node.rooms.cluster.respond(&mut node.reactor, link, session, Some(b"")).unwrap();
         }
     }
     // The last byte may not have been there yet when the loop looked.
@@ -111,7 +111,7 @@ fn a_request_arrives_byte_by_byte_and_is_answered() {
         while let Some(event) = node.take() {
             let Event::Request { fd, session, .. } = event else { continue };
             let link = Id::from_bits(fd);
-            node.cluster.respond(&mut node.reactor, link, session, Some(b"")).unwrap();
+            node.rooms.cluster.respond(&mut node.reactor, link, session, Some(b"")).unwrap();
         }
         let mut buffer = [0; 16];
         if let Ok(count) = client.read(&mut buffer) {
@@ -152,7 +152,7 @@ fn what_was_sent_before_a_close_is_delivered() {
     for _ in 0..100 {
         assert!(matches!(submit(&mut node, Kind::Send, peer, &[7; 1000], 5_000), Submitted::Sent));
     }
-    node.cluster.close_peer(&mut node.reactor, peer);
+    node.rooms.cluster.close_peer(&mut node.reactor, peer);
     assert!(matches!(
         submit(&mut node, Kind::Send, peer, b"late", 5_000),
         Submitted::Refused(Reason::PeerClosed)

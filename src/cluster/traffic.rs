@@ -8,7 +8,7 @@ use crate::net::connection::Connection;
 use crate::reactor::event::{Event, Span};
 use crate::reactor::inbox::{Dialed, Key};
 use crate::reactor::socket::{Read, Socket};
-use crate::reactor::{Alarm, Driver, Reactor};
+use crate::reactor::{Alarm, Reactor};
 use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::{Frame, gen1};
@@ -18,23 +18,37 @@ use super::peer::{Peer, State};
 use super::request::{Kind, Request, Stage};
 use super::{Cluster, Message, Outcome};
 
-impl Driver for Cluster {
-    fn ready(&mut self, reactor: &mut Reactor, key: Key) {
-        match key {
-            Key::Link(slot) => {
-                if let Some(link) = self.links.at(slot) {
-                    self.serve_link(reactor, link);
-                }
-            }
-            Key::Door(slot) => {
-                if let Some(door) = self.doors.at(slot) {
-                    self.serve_door(reactor, door);
-                }
-            }
+impl Cluster {
+    /// A connection's waker has spoken.
+    pub fn link_ready(&mut self, reactor: &mut Reactor, slot: u32) {
+        if let Some(link) = self.links.at(slot) {
+            self.serve_link(reactor, link);
         }
     }
 
-    fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed) {
+    /// A listener's waker has spoken.
+    pub fn door_ready(&mut self, reactor: &mut Reactor, slot: u32) {
+        let Some(door) = self.doors.at(slot) else { return };
+        let Some(known) = self.doors.get_mut(door) else { return };
+        for (stream, remote) in known.accept(reactor, Alarm::Door(door)) {
+            self.welcome(reactor, stream, remote);
+        }
+    }
+
+    /// A listener that could not accept has rested.
+    pub fn reopen(&mut self, door: Id) {
+        if let Some(door) = self.doors.get(door) {
+            door.note();
+        }
+    }
+
+    /// A closing connection has had its time.
+    pub fn drop_link(&mut self, link: Id) {
+        self.links.remove(link);
+    }
+
+    /// A dial has ended.
+    pub fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed) {
         let peer = dialed.owner;
         match self.peers.get(peer) {
             Some(Peer { state: State::Dialing { job, .. }, .. }) if *job == dialed.job => {}
@@ -64,22 +78,8 @@ impl Driver for Cluster {
         }
     }
 
-    fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm) {
-        match alarm {
-            Alarm::Request(request) => self.time_out(reactor, request),
-            Alarm::Link(link) => {
-                self.links.remove(link);
-            }
-            Alarm::Door(door) => {
-                if let Some(door) = self.doors.get(door) {
-                    door.note();
-                }
-            }
-            Alarm::Timer(_) => {}
-        }
-    }
-
-    fn flush(&mut self, reactor: &mut Reactor) {
+    /// Writes whatever is queued.
+    pub fn flush(&mut self, reactor: &mut Reactor) {
         // Writing makes room, and room lets more be queued, until the kernel takes no more.
         while let Some(link) = self.dirty.pop() {
             let Some(known) = self.links.get_mut(link) else { continue };
@@ -90,12 +90,11 @@ impl Driver for Cluster {
         }
     }
 
-    fn is_alive(&self) -> bool {
+    /// True while a connection, a listener or a request is there.
+    pub fn is_alive(&self) -> bool {
         !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
     }
-}
 
-impl Cluster {
     /// Makes `connection` the one of `peer`.
     fn establish(&mut self, reactor: &Reactor, peer: Id, connection: Connection) -> Id {
         let link = self.links.insert_with(|id| {
@@ -105,13 +104,6 @@ impl Cluster {
             known.state = State::Up { link };
         }
         link
-    }
-
-    fn serve_door(&mut self, reactor: &mut Reactor, door: Id) {
-        let Some(known) = self.doors.get_mut(door) else { return };
-        for (stream, remote) in known.accept(reactor, Alarm::Door(door)) {
-            self.welcome(reactor, stream, remote);
-        }
     }
 
     /// Takes a connection in. It may be gone already, but what it brought is still there.
@@ -242,7 +234,7 @@ impl Cluster {
     }
 
     /// A request's deadline has come.
-    fn time_out(&mut self, reactor: &mut Reactor, id: Id) {
+    pub fn time_out(&mut self, reactor: &mut Reactor, id: Id) {
         let Some(request) = self.requests.get(id) else { return };
         let peer = request.peer;
         match request.stage {

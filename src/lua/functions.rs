@@ -121,7 +121,7 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
         };
         let mut node = shared.borrow_mut();
         let node = &mut *node;
-        Ok(match node.cluster.listen(&mut node.reactor, address, backlog) {
+        Ok(match node.rooms.cluster.listen(&mut node.reactor, address, backlog) {
             Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
             Err(why) => (None, why, false),
         })
@@ -133,7 +133,7 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     let open = move |_: &Lua, address: LuaString| {
         Ok(match address.to_string_lossy().parse::<Address>() {
             Ok(address) => {
-                let peer = shared.borrow_mut().cluster.open(address);
+                let peer = shared.borrow_mut().rooms.cluster.open(address);
                 (Some(peer.to_bits()), Some(slot(peer)), None)
             }
             Err(error) => (None, None, Some(error.to_string())),
@@ -147,7 +147,7 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
         let mut node = shared.borrow_mut();
         let node = &mut *node;
         let timeout = milliseconds(timeout);
-        Ok(match node.cluster.join(&mut node.reactor, Id::from_bits(peer), timeout) {
+        Ok(match node.rooms.cluster.join(&mut node.reactor, Id::from_bits(peer), timeout) {
             Submitted::Waiting(request) => Some(slot(request)),
             _ => None,
         })
@@ -156,7 +156,7 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
 
     let shared = Rc::clone(node);
     let dialing =
-        move |_: &Lua, peer: u64| Ok(shared.borrow().cluster.is_dialing(Id::from_bits(peer)));
+        move |_: &Lua, peer: u64| Ok(shared.borrow().rooms.cluster.is_dialing(Id::from_bits(peer)));
     core.raw_set("dialing", lua.create_function(dialing)?)?;
 
     // close_peer(id): its slot. In a forked child nothing is closed, neither here nor below, since
@@ -167,7 +167,7 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
         let mut node = shared.borrow_mut();
         let node = &mut *node;
         if !node.reactor.is_forked() {
-            node.cluster.close_peer(&mut node.reactor, peer);
+            node.rooms.cluster.close_peer(&mut node.reactor, peer);
         }
         Ok(slot(peer))
     };
@@ -177,7 +177,7 @@ fn sockets(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     let close_listener = move |_: &Lua, listener: u64| {
         let mut node = shared.borrow_mut();
         if !node.reactor.is_forked() {
-            node.cluster.close_listener(Id::from_bits(listener));
+            node.rooms.cluster.close_listener(Id::from_bits(listener));
         }
         Ok(())
     };

@@ -198,9 +198,9 @@ unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
         let hold = hold(state);
         let submitted = match hold.node.try_borrow_mut() {
             Ok(mut node) => {
-                let Node { cluster, reactor, tracer } = &mut *node;
+                let Node { rooms, reactor, tracer } = &mut *node;
                 let message = Message { cmd: cmd as u32, trace: tracer.propagate(id), data };
-                cluster.submit(reactor, kind, peer, &message, timeout)
+                rooms.cluster.submit(reactor, kind, peer, &message, timeout)
             }
             Err(_) => Submitted::Refused("the loop is busy".to_owned().into()),
         };
@@ -280,8 +280,8 @@ unsafe extern "C-unwind" fn respond(state: *mut lua_State) -> c_int {
         let hold = hold(state);
         let refused = match hold.node.try_borrow_mut() {
             Ok(mut node) => {
-                let Node { cluster, reactor, .. } = &mut *node;
-                cluster.respond(reactor, link, session, answer).err()
+                let Node { rooms, reactor, .. } = &mut *node;
+                rooms.cluster.respond(reactor, link, session, answer).err()
             }
             Err(_) => None,
         };
