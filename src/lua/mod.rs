@@ -1,16 +1,21 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
-//! - `functions`: what is called seldom, through mlua's safe interface.
-//! - `hot`: what is called for every message, through the raw C interface.
+//! - `time`, `turns`, `cluster`: what is called seldom, through mlua's safe interface.
+//! - `hot`, `events`: what is called for every message, through the raw C interface; `raw`: what
+//!   these two stand on; `trace`: trace ids as Lua values.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
 //! No function of this module ever calls back into Lua or suspends; tasks, callbacks and waiting
 //! are the Lua files' business. mlua's async functions are not used: outside mlua's own executor
 //! they yield an address inside this library to whoever resumed the coroutine.
 
-mod functions;
+mod cluster;
+mod events;
 mod hot;
+mod raw;
+mod time;
 mod trace;
+mod turns;
 mod zproto;
 
 use std::cell::RefCell;
@@ -46,8 +51,13 @@ fn open(lua: &Lua) -> Result<Table> {
     let core = lua.create_table()?;
     core.raw_set("version", env!("CARGO_PKG_VERSION"))?;
     core.raw_set("gitsha1", env!("SILLY_GITSHA1"))?;
-    functions::register(lua, &core, &shared)?;
-    hot::register(lua, &core, &shared)?;
+    core.raw_set("pid", std::process::id())?;
+    time::register(lua, &core, &shared)?;
+    turns::register(lua, &core, &shared)?;
+    cluster::register(lua, &core, &shared)?;
+    events::register(lua, &core)?;
+    raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
+    raw::register(lua, &core, &shared, &events::FUNCTIONS)?;
     core.raw_set("zproto", zproto::module(lua)?)?;
     lua.set_named_registry_value(REGISTRY_KEY, &core)?;
     Ok(core)

@@ -1,0 +1,88 @@
+//! What scripts ask of the cluster seldom, through mlua's safe interface. Expected failures are nil
+//! and a message; the Lua files raise where a script has made a mistake.
+
+use std::rc::Rc;
+
+use mlua::{Lua, LuaString, Result, Table};
+
+use crate::cluster::Submitted;
+use crate::net::address::{Address, parse_listen};
+use crate::registry::Id;
+
+use super::time::milliseconds;
+use super::{Shared, slot};
+
+/// Adds the functions to the native table.
+pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
+    // listen(address, backlog): id and bound address; or nil, message, and whether the address
+    // itself is malformed.
+    let shared = Rc::clone(node);
+    let listen = move |_: &Lua, (address, backlog): (LuaString, u32)| {
+        let address = match parse_listen(&address.to_string_lossy()) {
+            Ok(address) => address,
+            Err(error) => return Ok((None, error.to_string(), true)),
+        };
+        let mut node = shared.borrow_mut();
+        let node = &mut *node;
+        Ok(match node.rooms.cluster.listen(&mut node.reactor, address, backlog) {
+            Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
+            Err(why) => (None, why, false),
+        })
+    };
+    core.raw_set("listen", lua.create_function(listen)?)?;
+
+    // open(address): a handle's id and slot, without dialling; or nil and what is malformed.
+    let shared = Rc::clone(node);
+    let open = move |_: &Lua, address: LuaString| {
+        Ok(match address.to_string_lossy().parse::<Address>() {
+            Ok(address) => {
+                let peer = shared.borrow_mut().rooms.cluster.open(address);
+                (Some(peer.to_bits()), Some(slot(peer)), None)
+            }
+            Err(error) => (None, None, Some(error.to_string())),
+        })
+    };
+    core.raw_set("open", lua.create_function(open)?)?;
+
+    // join(peer, timeout): the slot to wait on for the handle's dial, or nil when there is none.
+    let shared = Rc::clone(node);
+    let join = move |_: &Lua, (peer, timeout): (u64, f64)| {
+        let mut node = shared.borrow_mut();
+        let node = &mut *node;
+        let timeout = milliseconds(timeout);
+        Ok(match node.rooms.cluster.join(&mut node.reactor, Id::from_bits(peer), timeout) {
+            Submitted::Waiting(request) => Some(slot(request)),
+            _ => None,
+        })
+    };
+    core.raw_set("join", lua.create_function(join)?)?;
+
+    let shared = Rc::clone(node);
+    let dialing =
+        move |_: &Lua, peer: u64| Ok(shared.borrow().rooms.cluster.is_dialing(Id::from_bits(peer)));
+    core.raw_set("dialing", lua.create_function(dialing)?)?;
+
+    // close_peer(id): its slot. In a forked child nothing is closed, neither here nor below, since
+    // that would take the parent's socket out of the poll set both share.
+    let shared = Rc::clone(node);
+    let close_peer = move |_: &Lua, peer: u64| {
+        let peer = Id::from_bits(peer);
+        let mut node = shared.borrow_mut();
+        let node = &mut *node;
+        if !node.reactor.is_forked() {
+            node.rooms.cluster.close_peer(&mut node.reactor, peer);
+        }
+        Ok(slot(peer))
+    };
+    core.raw_set("close_peer", lua.create_function(close_peer)?)?;
+
+    let shared = Rc::clone(node);
+    let close_listener = move |_: &Lua, listener: u64| {
+        let mut node = shared.borrow_mut();
+        if !node.reactor.is_forked() {
+            node.rooms.cluster.close_listener(Id::from_bits(listener));
+        }
+        Ok(())
+    };
+    core.raw_set("close_listener", lua.create_function(close_listener)?)
+}

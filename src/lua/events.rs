@@ -1,0 +1,131 @@
+//! Handing over what a turn brought: `next`, through the raw C interface.
+
+use std::ffi::c_int;
+
+use mlua::ffi::{self, lua_State};
+use mlua::{Lua, Result, Table};
+
+use crate::reactor::event::Event;
+use crate::registry::Id;
+
+use super::raw::{Function, Hold, hold};
+use super::{slot, trace};
+
+/// The kinds of events as Lua sees them, by name in `core.events`.
+const AWAKE: i64 = 1;
+const ALARM: i64 = 2;
+const ACCEPTED: i64 = 3;
+const CONNECTED: i64 = 4;
+const CLOSED: i64 = 5;
+const REQUEST: i64 = 6;
+const REPLY: i64 = 7;
+const DONE: i64 = 8;
+const FAILED: i64 = 9;
+const LOG: i64 = 10;
+
+const NAMES: [(&str, i64); 10] = [
+    ("AWAKE", AWAKE),
+    ("ALARM", ALARM),
+    ("ACCEPTED", ACCEPTED),
+    ("CONNECTED", CONNECTED),
+    ("CLOSED", CLOSED),
+    ("REQUEST", REQUEST),
+    ("REPLY", REPLY),
+    ("DONE", DONE),
+    ("FAILED", FAILED),
+    ("LOG", LOG),
+];
+
+/// What this file adds to the native table.
+pub(super) const FUNCTIONS: [Function; 1] = [(c"next", next)];
+
+/// Adds the kinds of events to the native table.
+pub(super) fn register(lua: &Lua, core: &Table) -> Result<()> {
+    let events = lua.create_table()?;
+    for (name, kind) in NAMES {
+        events.raw_set(name, kind)?;
+    }
+    core.raw_set("events", events)
+}
+
+/// One event in the form in which it is pushed. It owns nothing: the bytes belong to the arena or
+/// to the hold, and both keep them until the next event is asked for.
+struct Parcel {
+    kind: i64,
+    numbers: [u64; 4],
+    count: usize,
+    trace: Option<u64>,
+    bytes: Option<*const [u8]>,
+}
+
+/// `next()`: the next event's kind and parts, or nil when there is none left.
+unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
+    // SAFETY: the parcel owns nothing and no borrow is alive while values are pushed. The bytes
+    // it points to are copied by lua_pushlstring before Lua code (a finaliser) could run, except
+    // on 5.1 and LuaJIT, where one that drove the loop itself is refused by the Lua side, and
+    // one that ends it leaves them where they are.
+    unsafe {
+        let Some(parcel) = unpack(hold(state)) else {
+            ffi::lua_pushnil(state);
+            return 1;
+        };
+        ffi::lua_pushinteger(state, parcel.kind as ffi::lua_Integer);
+        let mut pushed = 1;
+        for number in parcel.numbers.iter().take(parcel.count) {
+            ffi::lua_pushinteger(state, *number as ffi::lua_Integer);
+            pushed += 1;
+        }
+        if let Some(id) = parcel.trace {
+            trace::push(state, id);
+            pushed += 1;
+        }
+        if let Some(bytes) = parcel.bytes {
+            ffi::lua_pushlstring(state, bytes.cast(), bytes.len());
+            pushed += 1;
+        }
+        pushed
+    }
+}
+
+/// Takes the next event and lays it out.
+fn unpack(hold: &mut Hold) -> Option<Parcel> {
+    let mut node = hold.node.try_borrow_mut().ok()?;
+    let event = hold.current.insert(node.take()?);
+    let parcel = |kind, numbers: &[u64], trace, bytes| {
+        let mut all = [0; 4];
+        for (place, number) in all.iter_mut().zip(numbers) {
+            *place = *number;
+        }
+        Some(Parcel { kind, numbers: all, count: numbers.len(), trace, bytes })
+    };
+    let place = |id: &Id| u64::from(slot(*id));
+    match event {
+        Event::Awake { timer } => parcel(AWAKE, &[place(timer)], None, None),
+        Event::Alarm { timer } => parcel(ALARM, &[place(timer), timer.to_bits()], None, None),
+        Event::Accepted { peer, fd, remote } => {
+            hold.text = remote.to_string();
+            let text: *const [u8] = hold.text.as_bytes();
+            parcel(ACCEPTED, &[place(peer), peer.to_bits(), *fd], None, Some(text))
+        }
+        Event::Connected { peer, fd } => parcel(CONNECTED, &[place(peer), *fd], None, None),
+        Event::Closed { peer, errno } => parcel(CLOSED, &[place(peer), *errno as u64], None, None),
+        Event::Request { peer, fd, session, cmd, trace, data } => {
+            let data: *const [u8] = node.reactor.bytes(*data);
+            let numbers = [place(peer), *fd, u64::from(*session), u64::from(*cmd)];
+            parcel(REQUEST, &numbers, Some(*trace), Some(data))
+        }
+        Event::Reply { request, data } => {
+            let data: *const [u8] = node.reactor.bytes(*data);
+            parcel(REPLY, &[place(request)], None, Some(data))
+        }
+        Event::Done { request } => parcel(DONE, &[place(request)], None, None),
+        Event::Failed { request, why } => {
+            let text: *const [u8] = why.as_str().as_bytes();
+            parcel(FAILED, &[place(request)], None, Some(text))
+        }
+        Event::Log { text } => {
+            let text: *const [u8] = text.as_bytes();
+            parcel(LOG, &[], None, Some(text))
+        }
+    }
+}
