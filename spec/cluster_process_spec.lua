@@ -169,12 +169,12 @@ describe("a node in a process of its own", function()
 		end
 		assert.equal(6, #records, err)
 		for index, pattern in ipairs({
-			"task failed: [^ ]*: broken handler$",
-			"task failed: [^ ]*: broken marshal$",
-			"marshal of the answer, session 4 cmd 5: a string wanted, got table$",
-			"decode fail, session 5 cmd 6: unreadable$",
-			"task failed: [^ ]*: broken unmarshal$",
-			"task failed: [^ ]*: broken close$",
+			"request of 127.0.0.1:%d+ failed: [^ ]*: broken handler$",
+			"request of 127.0.0.1:%d+ failed: [^ ]*: broken marshal$",
+			"127.0.0.1:%d+, session 4 cmd 5: marshal of the answer: a string wanted, got table$",
+			"127.0.0.1:%d+, session 5 cmd 6: decode fail: unreadable$",
+			"request of 127.0.0.1:%d+ failed: [^ ]*: broken unmarshal$",
+			"close of 127.0.0.1:%d+ failed: [^ ]*: broken close$",
 		}) do
 			assert.truthy(records[index]:find(pattern), records[index])
 		end

@@ -94,6 +94,11 @@ impl<T> Registry<T> {
         self.slots.iter().map(|(_, (id, _))| *id).collect()
     }
 
+    /// All entries, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().map(|(_, (_, value))| value)
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.slots.len()

@@ -8,6 +8,8 @@ use crate::registry::Id;
 pub(super) struct Link {
     pub(super) peer: Id,
     pub(super) socket: Socket,
+    /// It came in, instead of having been dialled.
+    pub(super) incoming: bool,
     /// Stands in the list of those with bytes to write.
     pub(super) dirty: bool,
     /// Requests given to the script and not answered yet.
@@ -16,7 +18,7 @@ pub(super) struct Link {
 
 impl Link {
     /// A fresh connection of `peer`.
-    pub(super) fn new(peer: Id, socket: Socket) -> Link {
-        Link { peer, socket, dirty: false, handling: 0 }
+    pub(super) fn new(peer: Id, socket: Socket, incoming: bool) -> Link {
+        Link { peer, socket, incoming, dirty: false, handling: 0 }
     }
 }

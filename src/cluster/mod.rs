@@ -2,16 +2,19 @@
 //!
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
 //! - `traffic`: what sockets, dials and deadlines bring.
+//! - `drain`: leaving in order; `stats`: what an operator sees.
 //! - `peer`, `link`, `request`: one of each thing there is; `limits`: its bounds.
 //!
 //! Nothing in here knows Lua, and every way a request can end passes through
 //! [`Cluster::conclude`], so each ends exactly once.
 
+mod drain;
 pub mod limits;
 mod link;
 mod operations;
 mod peer;
 mod request;
+mod stats;
 mod traffic;
 
 use crate::reactor::Reactor;
@@ -29,6 +32,7 @@ use request::{Request, Stage};
 
 pub use operations::{Listening, Submitted};
 pub use request::Kind;
+pub use stats::{Present, Totals};
 
 /// So many queued bytes are written at once rather than at the end of the turn.
 const EARLY_WRITE: usize = 8 * 1024;
@@ -51,15 +55,15 @@ pub struct Cluster {
     /// Links with bytes to write.
     dirty: Vec<Id>,
     limits: Limits,
-    strays: u64,
+    /// Requests given to the script whose handlers have not ended, also those whose connection is
+    /// gone.
+    handling: usize,
+    /// The drains under way.
+    drains: Vec<Id>,
+    totals: Totals,
 }
 
 impl Cluster {
-    /// Answers that nobody waited for.
-    pub fn strays(&self) -> u64 {
-        self.strays
-    }
-
     /// Ends a request: its deadline goes, and its event is on the way.
     fn conclude(&mut self, reactor: &mut Reactor, id: Id, outcome: Outcome) {
         let Some(request) = self.requests.get_mut(id) else { return };
@@ -99,9 +103,16 @@ impl Cluster {
                 self.requests.remove(*request);
                 true
             }
-            Event::Request { peer, .. }
-            | Event::Connected { peer, .. }
-            | Event::Accepted { peer, .. } => self.peers.get(*peer).is_some(),
+            Event::Request { peer, .. } => {
+                let wanted = self.peers.get(*peer).is_some();
+                if !wanted {
+                    self.handling = self.handling.saturating_sub(1);
+                }
+                wanted
+            }
+            Event::Connected { peer, .. } | Event::Accepted { peer, .. } => {
+                self.peers.get(*peer).is_some()
+            }
             Event::Closed { peer, .. } => {
                 let Some(known) = self.peers.get(*peer) else { return false };
                 // An accepted peer can never come back.
@@ -128,6 +139,7 @@ impl Cluster {
         if let Some(request) = asker.and_then(|asker| self.requests.get_mut(asker)) {
             request.stage = Stage::Asked { session };
         }
+        self.totals.requests_sent += 1;
         self.soil(link);
     }
 
@@ -156,7 +168,7 @@ impl Cluster {
     /// A connection has ended, not by the script's doing. The close callback comes before what
     /// the callers hear, so that whoever calls again finds the handle as it is.
     fn break_off(&mut self, reactor: &mut Reactor, link: Id, errno: i32) {
-        let Some(known) = self.links.remove(link) else { return };
+        let Some(known) = self.remove_link(link) else { return };
         if !known.socket.retire(reactor) {
             return;
         }

@@ -183,16 +183,22 @@ impl Cluster {
         session: u32,
         answer: Option<&[u8]>,
     ) -> Result<(), TooLarge> {
-        let Some(known) = self.links.get_mut(link) else { return Ok(()) };
-        known.handling = known.handling.saturating_sub(1);
-        let Some(data) = answer else { return Ok(()) };
-        if !known.socket.is_open() {
-            return Ok(());
+        self.handling = self.handling.saturating_sub(1);
+        let mut known = self.links.get_mut(link);
+        if let Some(known) = &mut known {
+            known.handling = known.handling.saturating_sub(1);
         }
+        let Some(data) = answer else { return Ok(()) };
+        let Some(known) = known.filter(|known| known.socket.is_open()) else {
+            self.totals.drops += 1;
+            return Ok(());
+        };
         gen1::encode_response(known.socket.out(), session, data)?;
+        self.totals.responses_sent += 1;
         let queued = known.socket.queued();
         self.soil(link);
         if queued > self.limits.answers {
+            self.totals.overloads += 1;
             self.refuse(reactor, link, libc::ENOBUFS, "it does not read its answers");
         }
         Ok(())

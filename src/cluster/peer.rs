@@ -40,6 +40,8 @@ pub(super) struct Peer {
     /// How many of them are over.
     over: usize,
     failure: Option<Failure>,
+    /// It has been connected before.
+    known: bool,
 }
 
 impl Peer {
@@ -51,12 +53,20 @@ impl Peer {
             waiting: VecDeque::new(),
             over: 0,
             failure: None,
+            known: false,
         }
     }
 
     /// The handle of a connection that came in, which is yet to be set.
     pub(super) fn accepted() -> Peer {
-        Peer { address: None, state: State::Down, waiting: VecDeque::new(), over: 0, failure: None }
+        Peer {
+            address: None,
+            state: State::Down,
+            waiting: VecDeque::new(),
+            over: 0,
+            failure: None,
+            known: true,
+        }
     }
 
     /// Lets a request wait its turn.
@@ -107,9 +117,10 @@ impl Peer {
         self.failure = Some(Failure { why, pause, until: now + pause });
     }
 
-    /// Forgets failures: a dial has succeeded.
-    pub(super) fn succeeded(&mut self) {
+    /// Forgets failures: a dial has succeeded. True when it was not the first.
+    pub(super) fn succeeded(&mut self) -> bool {
         self.failure = None;
+        std::mem::replace(&mut self.known, true)
     }
 
     /// Why a dial now would not be tried.

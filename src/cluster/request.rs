@@ -1,4 +1,4 @@
-//! What a task waits for: an answer, room to send, or the end of a first dial.
+//! What a task waits for: an answer, room to send, the end of a first dial, or of a drain.
 
 use crate::registry::Id;
 use crate::timers::TimerId;
@@ -9,6 +9,7 @@ pub enum Kind {
     Call,
     Send,
     Connect,
+    Drain,
 }
 
 /// A message that has not been written yet.

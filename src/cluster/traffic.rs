@@ -44,7 +44,7 @@ impl Cluster {
 
     /// A closing connection has had its time.
     pub fn drop_link(&mut self, link: Id) {
-        self.links.remove(link);
+        self.remove_link(link);
     }
 
     /// A dial has ended.
@@ -58,11 +58,14 @@ impl Cluster {
         match dialed.outcome {
             Ok((stream, remote)) => {
                 let connection = Connection::new(stream, remote);
-                let link = self.establish(reactor, peer, connection);
-                if let Some(known) = self.peers.get_mut(peer) {
-                    known.succeeded();
+                let link = self.establish(reactor, peer, connection, false);
+                self.totals.connects += 1;
+                if let Some(known) = self.peers.get_mut(peer)
+                    && known.succeeded()
+                {
+                    self.totals.reconnects += 1;
                 }
-                reactor.push(Event::Connected { peer, fd: link.to_bits() });
+                reactor.push(Event::Connected { peer, fd: link.to_bits(), remote });
                 self.pump(reactor, peer);
             }
             Err(text) => {
@@ -88,6 +91,9 @@ impl Cluster {
             let peer = known.peer;
             self.pump(reactor, peer);
         }
+        if self.is_draining() {
+            self.look_whether_drained(reactor);
+        }
     }
 
     /// True while a connection, a listener or a request is there.
@@ -96,9 +102,16 @@ impl Cluster {
     }
 
     /// Makes `connection` the one of `peer`.
-    fn establish(&mut self, reactor: &Reactor, peer: Id, connection: Connection) -> Id {
+    fn establish(
+        &mut self,
+        reactor: &Reactor,
+        peer: Id,
+        connection: Connection,
+        incoming: bool,
+    ) -> Id {
         let link = self.links.insert_with(|id| {
-            Link::new(peer, Socket::new(connection, reactor.source(Key::Link(id.slot()))))
+            let source = reactor.source(Key::Link(id.slot()));
+            Link::new(peer, Socket::new(connection, source), incoming)
         });
         if let Some(known) = self.peers.get_mut(peer) {
             known.state = State::Up { link };
@@ -110,7 +123,8 @@ impl Cluster {
     fn welcome(&mut self, reactor: &mut Reactor, stream: TcpStream, remote: SocketAddr) {
         let connection = Connection::new(stream, remote);
         let peer = self.peers.insert(Peer::accepted());
-        let link = self.establish(reactor, peer, connection);
+        let link = self.establish(reactor, peer, connection, true);
+        self.totals.accepts += 1;
         reactor.push(Event::Accepted { peer, fd: link.to_bits(), remote });
     }
 
@@ -162,6 +176,7 @@ impl Cluster {
                 }
                 Err(violation) => {
                     let text = violation.to_string();
+                    self.totals.refused_frames += 1;
                     return self.refuse(reactor, link, libc::EPROTO, &text);
                 }
             };
@@ -171,13 +186,20 @@ impl Cluster {
             };
             match frame {
                 Frame::Request { session, cmd, trace, data: body } => {
+                    self.totals.requests_received += 1;
+                    if self.drop_request() {
+                        position += used;
+                        continue;
+                    }
                     let data = data(body);
                     let Some(known) = self.links.get_mut(link) else { return };
+                    self.handling += 1;
                     known.handling += 1;
                     let (peer, handling) = (known.peer, known.handling);
                     let fd = link.to_bits();
                     reactor.push(Event::Request { peer, fd, session, cmd, trace, data });
                     if handling > self.limits.handlers {
+                        self.totals.overloads += 1;
                         let text = format!("{handling} of its requests are unfinished");
                         return self.refuse(reactor, link, libc::ENOBUFS, &text);
                     }
@@ -185,8 +207,11 @@ impl Cluster {
                 Frame::Response { session, data: body } => {
                     let data = data(body);
                     match self.sessions.complete(link.to_bits(), session) {
-                        Some(asker) => self.conclude(reactor, asker, Outcome::Answer(data)),
-                        None => self.strays += 1,
+                        Some(asker) => {
+                            self.totals.responses_received += 1;
+                            self.conclude(reactor, asker, Outcome::Answer(data));
+                        }
+                        None => self.totals.strays += 1,
                     }
                 }
             }
@@ -237,6 +262,9 @@ impl Cluster {
     pub fn time_out(&mut self, reactor: &mut Reactor, id: Id) {
         let Some(request) = self.requests.get(id) else { return };
         let peer = request.peer;
+        if request.kind != Kind::Drain && !matches!(request.stage, Stage::Over) {
+            self.totals.timeouts += 1;
+        }
         match request.stage {
             Stage::Asked { session } => {
                 self.sessions.cancel(session);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, LuaString, Result, Table};
 
-use crate::cluster::Submitted;
+use crate::cluster::{Present, Submitted, Totals};
 use crate::net::address::{Address, parse_listen};
 use crate::registry::Id;
 
@@ -84,5 +84,76 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
         }
         Ok(())
     };
-    core.raw_set("close_listener", lua.create_function(close_listener)?)
+    core.raw_set("close_listener", lua.create_function(close_listener)?)?;
+
+    // drain(timeout): the slot to wait on, and the id for end_drain.
+    let shared = Rc::clone(node);
+    let drain = move |_: &Lua, timeout: f64| {
+        let mut node = shared.borrow_mut();
+        let node = &mut *node;
+        let drain = node.rooms.cluster.drain(&mut node.reactor, milliseconds(timeout));
+        Ok((slot(drain), drain.to_bits()))
+    };
+    core.raw_set("drain", lua.create_function(drain)?)?;
+
+    let shared = Rc::clone(node);
+    let end_drain = move |_: &Lua, drain: u64| {
+        shared.borrow_mut().rooms.cluster.end_drain(Id::from_bits(drain));
+        Ok(())
+    };
+    core.raw_set("end_drain", lua.create_function(end_drain)?)?;
+
+    let shared = Rc::clone(node);
+    core.raw_set("stats", lua.create_function(move |lua, ()| stats(lua, &shared))?)
+}
+
+/// A table with everything that the cluster counts.
+fn stats(lua: &Lua, node: &Shared) -> Result<Table> {
+    let (totals, present) = node.borrow().rooms.cluster.stats();
+    let Totals {
+        accepts,
+        connects,
+        reconnects,
+        requests_sent,
+        requests_received,
+        responses_sent,
+        responses_received,
+        bytes_sent,
+        bytes_received,
+        timeouts,
+        drops,
+        strays,
+        refused_frames,
+        overloads,
+    } = totals;
+    let Present {
+        connections_in,
+        connections_out,
+        listeners,
+        calls_in_flight,
+        handlers,
+        bytes_queued,
+    } = present;
+    lua.create_table_from([
+        ("accepts", accepts),
+        ("connects", connects),
+        ("reconnects", reconnects),
+        ("requests_sent", requests_sent),
+        ("requests_received", requests_received),
+        ("responses_sent", responses_sent),
+        ("responses_received", responses_received),
+        ("bytes_sent", bytes_sent),
+        ("bytes_received", bytes_received),
+        ("timeouts", timeouts),
+        ("drops", drops),
+        ("strays", strays),
+        ("refused_frames", refused_frames),
+        ("overloads", overloads),
+        ("connections_in", connections_in),
+        ("connections_out", connections_out),
+        ("listeners", listeners),
+        ("calls_in_flight", calls_in_flight),
+        ("handlers", handlers),
+        ("bytes_queued", bytes_queued),
+    ])
 }

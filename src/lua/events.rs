@@ -107,7 +107,11 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
             let text: *const [u8] = hold.text.as_bytes();
             parcel(ACCEPTED, &[place(peer), peer.to_bits(), *fd], None, Some(text))
         }
-        Event::Connected { peer, fd } => parcel(CONNECTED, &[place(peer), *fd], None, None),
+        Event::Connected { peer, fd, remote } => {
+            hold.text = remote.to_string();
+            let text: *const [u8] = hold.text.as_bytes();
+            parcel(CONNECTED, &[place(peer), *fd], None, Some(text))
+        }
         Event::Closed { peer, errno } => parcel(CLOSED, &[place(peer), *errno as u64], None, None),
         Event::Request { peer, fd, session, cmd, trace, data } => {
             let data: *const [u8] = node.reactor.bytes(*data);

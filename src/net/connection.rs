@@ -38,6 +38,8 @@ pub struct Connection {
     remote: SocketAddr,
     partial: Vec<u8>,
     out: BytesMut,
+    received: u64,
+    sent: u64,
 }
 
 impl Connection {
@@ -46,12 +48,29 @@ impl Connection {
     pub fn new(stream: TcpStream, remote: SocketAddr) -> Connection {
         // Fails only on a connection that is gone already, which the first read will tell.
         let _ = stream.set_nodelay(true);
-        Connection { stream, remote, partial: Vec::new(), out: BytesMut::new() }
+        Connection {
+            stream,
+            remote,
+            partial: Vec::new(),
+            out: BytesMut::new(),
+            received: 0,
+            sent: 0,
+        }
     }
 
     /// The other end's address.
     pub fn remote(&self) -> SocketAddr {
         self.remote
+    }
+
+    /// How many bytes have arrived so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many bytes the kernel has taken so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Reads once, appending to `arena` first what was kept by [`keep`](Self::keep) and then what
@@ -79,6 +98,7 @@ impl Connection {
                 // capacity was reserved above.
                 unsafe { arena.set_len(filled + count) };
                 self.partial = Vec::new();
+                self.received += count as u64;
                 Poll::Ready(Ok(Arrival::Bytes { more: count == READ_CHUNK }))
             }
             other => {
@@ -114,6 +134,7 @@ impl Connection {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.out.advance(count);
+            self.sent += count as u64;
         }
         // What was written in front still belongs to the buffer: reclaiming tells its real size.
         if self.out.try_reclaim(KEEP_CAPACITY + 1) {

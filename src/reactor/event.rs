@@ -22,7 +22,7 @@ pub enum Event {
     /// A listener took a connection in.
     Accepted { peer: Id, fd: u64, remote: SocketAddr },
     /// A handle has a connection again.
-    Connected { peer: Id, fd: u64 },
+    Connected { peer: Id, fd: u64, remote: SocketAddr },
     /// A connection ended, not by the script's own doing. 0: the other end closed in order.
     Closed { peer: Id, errno: i32 },
     /// The other end asks. `fd` names the connection that the answer must go to.

@@ -95,6 +95,16 @@ impl Socket {
         self.connection.queued()
     }
 
+    /// How many bytes have arrived so far.
+    pub fn received(&self) -> u64 {
+        self.connection.received()
+    }
+
+    /// How many bytes the kernel has taken so far.
+    pub fn sent(&self) -> u64 {
+        self.connection.sent()
+    }
+
     /// Writes what it can of what is queued. A failure is only noted: what the other end sent
     /// before it went is still to be read.
     pub fn write(&mut self) {

@@ -106,8 +106,9 @@ local function obtain()
 	return thread
 end
 
---- Called with each task that ends by an error, before its coroutine is closed.
----@type fun(thread: thread)[]
+--- Called with each task that ends by an error, before its coroutine is closed. One that knows
+--- what the task was for returns that.
+---@type (fun(thread: thread): string?)[]
 local watchers = {}
 
 --- Logs; replaced by silly.logger, which needs this file first.
@@ -120,11 +121,12 @@ local function fail(thread, problem)
 	local named, text = pcall(tostring, problem)
 	text = named and text or "(an error object whose tostring fails)"
 	local trail = traceback and traceback(thread, text) or text
-	pcall(scheduler.report, "[silly] task failed: " .. trail)
-	status[thread] = nil
+	local duty
 	for index = 1, #watchers do
-		watchers[index](thread)
+		duty = watchers[index](thread) or duty
 	end
+	pcall(scheduler.report, (duty or "[silly] task") .. " failed: " .. trail)
+	status[thread] = nil
 	if co_close then
 		local closed, again = co_close(thread)
 		if not closed and again ~= problem then

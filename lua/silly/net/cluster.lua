@@ -7,6 +7,8 @@ local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
+local peers = require "silly.internal.peers"
+local serving = require "silly.internal.serving"
 local logger = require "silly.logger"
 require "silly.internal.start"
 
@@ -40,38 +42,28 @@ local DEFAULT_BACKLOG = 128
 --- A day; calls that outlive it are not calls any more.
 local LONGEST_TIMEOUT = 24 * 3600 * 1000
 
--- Where a handle keeps its native id, and the address it dials, whatever a script does to its
--- fields: keys no script can collide with. Accepted peers have no address.
-local PEER, LISTENER, ADDRESS = {}, {}, {}
+--- Where a listener keeps its native id: a key no script can collide with.
+local LISTENER = {}
 
-local native_call, native_send, respond = core.call, core.send, core.respond
+local native_call, native_send = core.call, core.send
 local enter, suspend = scheduler.task, scheduler.suspend
 local traces = scheduler.traces
 
 --- What serve has set; the functions are nil before.
-local marshal, unmarshal, serve_call, serve_accept, serve_close
+local marshal, unmarshal
 local timeout = DEFAULT_TIMEOUT
 
---- Peers by native slot, which is used again.
----@type table<integer, silly.net.cluster.peer>
-local peers = {}
-
---- Shared handles by address, until they are closed.
----@type table<string, silly.net.cluster.peer>
-local shared = {}
+--- Open listeners.
+---@type table<silly.net.cluster.listener, true>
+local listeners = setmetatable({}, { __mode = "k" })
 
 --- Tasks that wait for a request's end, by native slot.
 ---@type table<integer, thread>
 local waiting = {}
 
---- The connection that each task with a request in hand owes an answer. Strong keys: a handler
---- that nobody else knows must not be collected while the other end waits.
+--- The drain that each task waits for.
 ---@type table<thread, integer>
-local owed = {}
-
---- The peer that each task that runs an accept callback was given.
----@type table<thread, silly.net.cluster.peer>
-local guests = setmetatable({}, { __mode = "k" })
+local drains = {}
 
 local function demand_serve(name)
 	if not marshal then
@@ -89,105 +81,39 @@ end
 --- The native id of a peer; any table with an address can be one.
 local function identify(name, peer)
 	if type(peer) == "table" then
-		local id = peer[PEER]
+		local id = peers.id(peer)
 		if id then
 			return id
 		elseif peer[LISTENER] == nil and type(peer.addr) == "string" then
-			local address = peer.addr
-			local known = shared[address]
-			if known then
-				-- A script that makes a table for every call must not make a connection each.
-				id = known[PEER]
-			else
-				local slot, problem
-				id, slot, problem = core.open(address)
-				if not id then
-					error(name .. ": the peer's addr: " .. problem, 3)
-				end
-				peers[slot], shared[address] = peer, peer
+			local adopted, problem = peers.adopt(peer, peer.addr, false)
+			if not adopted then
+				error(name .. ": the peer's addr: " .. problem, 3)
 			end
-			peer[PEER], peer[ADDRESS] = id, address
-			return id
+			return adopted
 		end
 	end
 	error(name .. ": the first argument must be a peer from cluster.connect or accept", 3)
 end
 
--- Serving ---------------------------------------------------------------------------------------
-
---- Ends a request without an answer.
-local function leave_unanswered(fd, level, ...)
-	logger.record(level, string.format(...))
-	respond(fd, 0, nil)
-end
-
---- Handles one request, in a task of its own.
-local function process(peer, fd, session, cmd, trace, data)
-	local task = scheduler.current
-	owed[task] = fd
-	traces[task] = trace ~= 0 and trace or nil
-	local body, problem = unmarshal("request", cmd, data)
-	if body == nil or body == false then
-		leave_unanswered(
-			fd, logger.ERROR, "[cluster] decode fail, session %d cmd %d: %s", session, cmd, tostring(problem)
-		)
-	else
-		local answer = serve_call(peer, cmd, body)
-		local number, out
-		if answer ~= nil then
-			number, out = marshal("response", cmd, answer)
-		else
-			-- Nothing to answer: marshal may still make something of it, or say no in any way.
-			local ok
-			ok, number, out = pcall(marshal, "response", cmd, nil)
-			if not ok then
-				number, out = nil, number
-			end
-		end
-		if not number then
-			leave_unanswered(
-				fd, logger.DEBUG, "[cluster] no answer, session %d cmd %d: %s", session, cmd, tostring(out)
-			)
-		elseif type(out) ~= "string" then
-			leave_unanswered(
-				fd, logger.ERROR, "[cluster] marshal of the answer, session %d cmd %d: a string wanted, got %s",
-				session, cmd, type(out)
-			)
-		else
-			local sent, why = respond(fd, session, out)
-			if not sent then
-				logger.record(logger.ERROR, ("[cluster] answer, session %d cmd %d: %s"):format(session, cmd, why))
-			end
-		end
+--- What happens to connections, for whoever looks for a fault.
+local function note(format, ...)
+	if logger.getlevel() <= logger.DEBUG then
+		logger.record(logger.DEBUG, "[cluster] " .. format:format(...))
 	end
-	owed[task] = nil
 end
 
+-- A task that is cancelled while it drains: the others' requests are handled again.
 scheduler.watch(function(task)
-	local fd = owed[task]
-	if fd then
-		owed[task] = nil
-		respond(fd, 0, nil)
-	end
-	local guest = guests[task]
-	if guest then
-		guests[task] = nil
-		cluster.close(guest)
+	if drains[task] then
+		core.end_drain(drains[task])
+		drains[task] = nil
 	end
 end)
-
---- Runs the accept callback, in a task of its own.
-local function welcome(peer, address)
-	local task = scheduler.current
-	guests[task] = peer
-	serve_accept(peer, address)
-	guests[task] = nil
-end
 
 local events = core.events
 
 loop.on(events.REQUEST, function(slot, fd, session, cmd, trace, data)
-	scheduler.start(process, peers[slot], fd, session, cmd, trace, data)
+	serving.request(peers.at(slot), fd, session, cmd, trace, data)
 end)
 
 loop.on(events.REPLY, function(slot, data)
@@ -209,26 +135,19 @@ loop.on(events.FAILED, function(slot, why)
 end)
 
 loop.on(events.ACCEPTED, function(slot, id, fd, address)
-	local peer = { fd = fd, [PEER] = id }
-	peers[slot] = peer
-	if serve_accept then
-		scheduler.start(welcome, peer, address)
-	end
+	note("accepted %s", address)
+	serving.accepted(peers.accepted(slot, id, fd, address), address)
 end)
 
-loop.on(events.CONNECTED, function(slot, fd)
-	peers[slot].fd = fd
+loop.on(events.CONNECTED, function(slot, fd, address)
+	note("connected to %s", address)
+	peers.connected(slot, fd, address)
 end)
 
-loop.on(events.CLOSED, function(slot, errno)
-	local peer = peers[slot]
-	peer.fd = nil
-	if not peer[ADDRESS] then
-		peers[slot] = nil -- it can never come back
-	end
-	if serve_close then
-		scheduler.start(serve_close, peer, errno)
-	end
+loop.on(events.CLOSED, function(slot, code)
+	local peer = peers.lost(slot)
+	note("%s is gone: %d", peers.name(peer), code)
+	serving.closed(peer, code)
 end)
 
 -- The interface ---------------------------------------------------------------------------------
@@ -262,7 +181,7 @@ function cluster.serve(conf)
 		limit = check.integer(name, "option 'timeout'", conf.timeout, 1, LONGEST_TIMEOUT)
 	end
 	marshal, unmarshal, timeout = conf.marshal, conf.unmarshal, limit
-	serve_call, serve_accept, serve_close = conf.call, conf.accept, conf.close
+	serving.configure(conf)
 end
 
 --- Listens on "ip:port", "[ipv6]:port" or ":port"; port 0 lets the system choose, see the
@@ -281,7 +200,9 @@ function cluster.listen(addr, backlog)
 	end
 	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG)
 	if id then
-		return { fd = id, addr = bound, [LISTENER] = id }
+		local listener = { fd = id, addr = bound, [LISTENER] = id }
+		listeners[listener] = true
+		return listener
 	elseif malformed then
 		error(name .. ": " .. bound, 2)
 	end
@@ -307,22 +228,18 @@ function cluster.connect(addr, options)
 		check.options(name, "the options", options, { "shared" })
 		own = options.shared == false
 	end
-	local peer = not own and shared[addr] or nil
+	local peer = not own and peers.shared(addr) or nil
 	if peer then
 		-- Its first dial may be under way; else there is nothing to wait for.
-		if core.dialing(peer[PEER]) then
-			await(core.join(peer[PEER], timeout), task)
+		if core.dialing(peers.id(peer)) then
+			await(core.join(peers.id(peer), timeout), task)
 		end
 		return peer
 	end
-	local id, slot, problem = core.open(addr)
+	peer = { addr = addr }
+	local id, problem = peers.adopt(peer, addr, own)
 	if not id then
 		error(name .. ": " .. problem, 2)
-	end
-	peer = { addr = addr, [PEER] = id, [ADDRESS] = addr }
-	peers[slot] = peer
-	if not own then
-		shared[addr] = peer
 	end
 	local request = core.join(id, timeout)
 	if request then
@@ -398,19 +315,63 @@ function cluster.close(handle)
 	check.type("cluster.close", "the first argument", handle, "table")
 	if handle[LISTENER] then
 		core.close_listener(handle[LISTENER])
-	elseif handle[PEER] then
-		local id, address = handle[PEER], handle[ADDRESS]
-		local slot = core.close_peer(id)
-		local known = peers[slot]
-		if known and known[PEER] == id then
-			known.fd = nil
-			peers[slot] = nil
-		end
-		if address and shared[address] and shared[address][PEER] == id then
-			shared[address] = nil
-		end
+		handle.fd, listeners[handle] = nil, nil
+	elseif peers.id(handle) then
+		note("closing %s", peers.name(handle))
+		peers.close(handle)
+	else
+		handle.fd = nil
 	end
-	handle.fd = nil
+end
+
+--- Leaves in order. Listeners close; requests that come from now on are not handled, so their
+--- callers are told "closed" at the end; handlers that are at work finish, and may call others
+--- meanwhile; their answers leave; then every connection is closed. Calls of this side that still
+--- wait then return nil, "closed".
+---@async
+---@param limit integer? milliseconds to wait for handlers and answers; the timeout of serve by
+---  default. Too short cuts off handlers that would have answered; too long delays the end by one
+---  that hangs.
+---@return boolean? ok true when nothing was cut off
+---@return string? err "timeout": everything was closed all the same
+function cluster.drain(limit)
+	local name = "cluster.drain"
+	demand_serve(name)
+	local task = enter(name)
+	limit = limit ~= nil and check.integer(name, "the timeout", limit, 0, LONGEST_TIMEOUT) or timeout
+	for listener in pairs(listeners) do
+		listener.fd, listeners[listener] = nil, nil
+	end
+	local slot, drain = core.drain(limit)
+	drains[task] = drain
+	local ok, why = await(slot, task)
+	drains[task] = nil
+	peers.close_all()
+	core.end_drain(drain)
+	if ok then
+		return true
+	end
+	return nil, why
+end
+
+--- Counts. What has happened since the start:
+---
+--- - `accepts`, `connects`, `reconnects`: connections that came in, that were dialled, and those of
+---   the latter that brought a lost one back;
+--- - `requests_sent`, `requests_received`, `responses_sent`, `responses_received`: messages; a
+---   request is a call or a send, a received response one that somebody waited for;
+--- - `bytes_sent`, `bytes_received`: on the wire, frames included;
+--- - `timeouts`: calls, sends and connects whose time was up;
+--- - `drops`: answers whose connection was gone or closed, requests that came during a drain;
+--- - `strays`: answers that nobody waited for: late, to a send, or made up;
+--- - `refused_frames`: connections closed because what came was no frame;
+--- - `overloads`: connections closed because the other end passed a bound.
+---
+--- And what is there now: `connections_in`, `connections_out`, `listeners`, `calls_in_flight`,
+--- `handlers` (requests in progress here), `bytes_queued` (that the kernel has not taken yet).
+---@return table<string, integer>
+function cluster.stats()
+	return core.stats()
 end
 
 return cluster

@@ -1,0 +1,124 @@
+--- The handles of the cluster that scripts hold, and what each stands for natively.
+
+local core = require "silly.core"
+
+if core.loaded.peers then
+	return core.loaded.peers
+end
+
+-- Where a handle keeps its native id, the address it dials, and the other end's, whatever a script
+-- does to its fields: keys no script can collide with. Accepted peers have no address to dial.
+local PEER, ADDRESS, REMOTE = {}, {}, {}
+
+---@class silly.peers
+local peers = {}
+core.loaded.peers = peers
+
+--- Peers by native slot, which is used again.
+---@type table<integer, silly.net.cluster.peer>
+local by_slot = {}
+
+--- Shared handles by address, until they are closed.
+---@type table<string, silly.net.cluster.peer>
+local shared = {}
+
+--- The native id of a handle, nil for a table that is none.
+---@return integer?
+function peers.id(peer)
+	return peer[PEER]
+end
+
+--- The peer in a native slot.
+---@return silly.net.cluster.peer
+function peers.at(slot)
+	return by_slot[slot]
+end
+
+--- The shared handle of an address, if there is one.
+---@return silly.net.cluster.peer?
+function peers.shared(address)
+	return shared[address]
+end
+
+--- The other end, for the log: its address, or the one that is dialled.
+---@return string
+function peers.name(peer)
+	return peer[REMOTE] or peer[ADDRESS] or "?"
+end
+
+--- Makes a table the handle of an address.
+---@param peer table
+---@param address string
+---@param own boolean it is not to be shared
+---@return integer? id
+---@return string? problem what is malformed in the address
+function peers.adopt(peer, address, own)
+	local known = not own and shared[address]
+	if known then
+		-- A script that makes a table for every call must not make a connection each.
+		peer[PEER], peer[ADDRESS] = known[PEER], address
+		return known[PEER]
+	end
+	local id, slot, problem = core.open(address)
+	if not id then
+		return nil, problem
+	end
+	peer[PEER], peer[ADDRESS] = id, address
+	by_slot[slot] = peer
+	if not own then
+		shared[address] = peer
+	end
+	return id
+end
+
+--- A connection has come in.
+---@return silly.net.cluster.peer
+function peers.accepted(slot, id, fd, remote)
+	local peer = { fd = fd, [PEER] = id, [REMOTE] = remote }
+	by_slot[slot] = peer
+	return peer
+end
+
+--- A handle has a connection.
+---@return silly.net.cluster.peer
+function peers.connected(slot, fd, remote)
+	local peer = by_slot[slot]
+	peer.fd, peer[REMOTE] = fd, remote
+	return peer
+end
+
+--- A handle has lost its connection.
+---@return silly.net.cluster.peer
+function peers.lost(slot)
+	local peer = by_slot[slot]
+	peer.fd = nil
+	if not peer[ADDRESS] then
+		by_slot[slot] = nil -- it can never come back
+	end
+	return peer
+end
+
+--- Closes a handle for good.
+---@param peer silly.net.cluster.peer
+function peers.close(peer)
+	local id, address = peer[PEER], peer[ADDRESS]
+	local slot = core.close_peer(id)
+	local known = by_slot[slot]
+	if known and known[PEER] == id then
+		known.fd = nil
+		by_slot[slot] = nil
+	end
+	if address and shared[address] and shared[address][PEER] == id then
+		shared[address] = nil
+	end
+	peer.fd = nil
+end
+
+--- Closes every handle.
+function peers.close_all()
+	for _, peer in pairs(by_slot) do
+		peers.close(peer)
+	end
+end
+
+return peers

@@ -1,0 +1,130 @@
+--- Serving: the callbacks of the cluster, each in a task of its own.
+
+local core = require "silly.core"
+local scheduler = require "silly.internal.scheduler"
+local peers = require "silly.internal.peers"
+local logger = require "silly.logger"
+
+if core.loaded.serving then
+	return core.loaded.serving
+end
+
+---@class silly.serving
+local serving = {}
+core.loaded.serving = serving
+
+local respond = core.respond
+local traces = scheduler.traces
+
+--- What serve has set.
+local marshal, unmarshal, call, accept, close
+
+--- The connection that each task with a request in hand owes an answer. Strong keys: a handler
+--- that nobody else knows must not be collected while the other end waits.
+---@type table<thread, integer>
+local owed = {}
+
+--- The peer that each task of this file works for, and what it does there, as long as it runs.
+local patrons = setmetatable({}, { __mode = "k" })
+local duties = setmetatable({}, { __mode = "k" })
+
+--- Sets the codec and the callbacks for everything from now on.
+---@param conf silly.net.cluster.conf
+function serving.configure(conf)
+	marshal, unmarshal = conf.marshal, conf.unmarshal
+	call, accept, close = conf.call, conf.accept, conf.close
+end
+
+--- Logs what became of a request, with the other end's address.
+local function note(level, peer, session, cmd, text)
+	if level >= logger.getlevel() then
+		logger.record(
+			level, ("[cluster] %s, session %d cmd %d: %s"):format(peers.name(peer), session, cmd, tostring(text))
+		)
+	end
+end
+
+--- Handles one request, and answers it where there is an answer.
+local function process(peer, fd, session, cmd, trace, data)
+	local task = scheduler.current
+	owed[task], patrons[task] = fd, peer
+	traces[task] = trace ~= 0 and trace or nil
+	local body, problem = unmarshal("request", cmd, data)
+	local out
+	if body == nil or body == false then
+		note(logger.ERROR, peer, session, cmd, "decode fail: " .. tostring(problem))
+	else
+		local answer = call(peer, cmd, body)
+		local number
+		if answer ~= nil then
+			number, out = marshal("response", cmd, answer)
+		else
+			-- Nothing to answer: marshal may still make something of it, or say no in any way.
+			local ok
+			ok, number, out = pcall(marshal, "response", cmd, nil)
+			if not ok then
+				number, out = nil, number
+			end
+		end
+		if not number then
+			note(logger.DEBUG, peer, session, cmd, "no answer: " .. tostring(out))
+			out = nil
+		elseif type(out) ~= "string" then
+			note(logger.ERROR, peer, session, cmd, "marshal of the answer: a string wanted, got " .. type(out))
+			out = nil
+		end
+	end
+	local sent, why = respond(fd, session, out)
+	if not sent then
+		note(logger.ERROR, peer, session, cmd, why)
+	end
+	owed[task], patrons[task] = nil, nil
+end
+
+--- Runs the accept or the close callback.
+local function attend(duty, callback, peer, argument)
+	local task = scheduler.current
+	duties[task], patrons[task] = duty, peer
+	callback(peer, argument)
+	duties[task], patrons[task] = nil, nil
+end
+
+-- What a task that fails leaves undone, and what it was for.
+scheduler.watch(function(task)
+	local peer = patrons[task]
+	if not peer then
+		return
+	end
+	local fd, duty = owed[task], duties[task]
+	owed[task], patrons[task], duties[task] = nil, nil, nil
+	if fd then
+		respond(fd, 0, nil)
+		duty = "request"
+	elseif duty == "accept" then
+		peers.close(peer)
+	end
+	return ("[cluster] %s of %s"):format(duty, peers.name(peer))
+end)
+
+local start = scheduler.start
+
+--- A request has come.
+function serving.request(peer, fd, session, cmd, trace, data)
+	start(process, peer, fd, session, cmd, trace, data)
+end
+
+--- A connection has come in.
+function serving.accepted(peer, address)
+	if accept then
+		start(attend, "accept", accept, peer, address)
+	end
+end
+
+--- A connection has ended from outside.
+function serving.closed(peer, errno)
+	if close then
+		start(attend, "close", close, peer, errno)
+	end
+end
+
+return serving

@@ -1,0 +1,54 @@
+//! Leaving in order: nothing new is taken in, what was begun is finished, its answers leave.
+
+use crate::reactor::{Alarm, Reactor};
+use crate::registry::Id;
+
+use super::request::{Kind, Request, Stage};
+use super::{Cluster, Outcome};
+
+impl Cluster {
+    /// Stops listening and handling new requests. The request returned ends once every handler has
+    /// ended and every answer is with the kernel, or fails at its deadline. It is up to the caller
+    /// to close what is left then and to call [`end_drain`](Self::end_drain).
+    pub fn drain(&mut self, reactor: &mut Reactor, timeout: u64) -> Id {
+        for door in self.doors.ids() {
+            self.close_listener(door);
+        }
+        let request = self.requests.insert_with(|id| Request {
+            kind: Kind::Drain,
+            peer: Id::from_bits(0), // of all peers
+            deadline: reactor.arm(timeout, Alarm::Request(id)),
+            stage: Stage::Waiting(None),
+        });
+        self.drains.push(request);
+        request
+    }
+
+    /// Takes requests in again, unless another drain is under way.
+    pub fn end_drain(&mut self, drain: Id) {
+        self.drains.retain(|known| *known != drain);
+    }
+
+    /// True from [`drain`](Self::drain) to [`end_drain`](Self::end_drain).
+    pub(super) fn is_draining(&self) -> bool {
+        !self.drains.is_empty()
+    }
+
+    /// True when a request that has arrived is not to be handled, which is counted.
+    pub(super) fn drop_request(&mut self) -> bool {
+        let draining = self.is_draining();
+        self.totals.drops += u64::from(draining);
+        draining
+    }
+
+    /// Ends the drains once there is nothing left to wait for.
+    pub(super) fn look_whether_drained(&mut self, reactor: &mut Reactor) {
+        let busy = self.handling > 0
+            || self.links.iter().any(|link| link.socket.is_writable() && link.socket.queued() > 0);
+        if !busy {
+            for index in 0..self.drains.len() {
+                self.conclude(reactor, self.drains[index], Outcome::Done);
+            }
+        }
+    }
+}
