@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::Name;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
@@ -62,9 +62,9 @@ impl NameServers {
     pub(super) fn of_system() -> Option<NameServers> {
         let (config, options) = hickory_resolver::system_conf::read_system_conf().ok()?;
         let (domain, search, servers) = config.into_parts();
-        let each = servers.into_iter().map(|server| {
-            ResolverConfig::from_parts(domain.clone(), search.clone(), vec![server])
-        });
+        let each = servers
+            .into_iter()
+            .map(|server| ResolverConfig::from_parts(domain.clone(), search.clone(), vec![server]));
         NameServers::build(each, &options)
     }
 
