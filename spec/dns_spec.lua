@@ -33,6 +33,7 @@ local ZONE = [[{
 	["many.test"] = { A = ]] .. HUNDRED .. [[ },
 	["brief.test"] = { ttl = 1, A = function(count) return { "10.0.1." .. count } end },
 	["fresh.test"] = { ttl = 0, A = function(count) return { "10.0.2." .. math.min(count, 2) } end },
+	["late.test"] = { ttl = 3600, A = function(count) return count > 1 and { "10.0.3.1" } or {} end },
 	["fails.test"] = { mode = "servfail" },
 	["refuses.test"] = { mode = "refused" },
 	["silent.test"] = { mode = "silent" },
@@ -189,6 +190,13 @@ describe("dns", function()
 		assert.equal("10.0.2.1", (dns.lookup("fresh.test", dns.A)))
 		time.sleep(2)
 		assert.equal("10.0.2.2", (dns.lookup("fresh.test", dns.A)))
+	end))
+
+	it("keeps a denial for two seconds at most, whatever it says", async(function()
+		start()
+		assert.same({ nil, "no address found" }, { dns.lookup("late.test", dns.A) })
+		time.sleep(2050)
+		assert.equal("10.0.3.1", (dns.lookup("late.test", dns.A)))
 	end))
 
 	it("waits for a silent server until the time is up, and not much longer", async(function()

@@ -33,6 +33,10 @@ const PROBATION: Duration = Duration::from_secs(30);
 /// as long as somebody waits. Whoever answers later than this has the answer ready by then.
 const ROUND: Duration = Duration::from_secs(2);
 
+/// A denial is kept for so long at most, whatever it says: names of a cluster appear while others
+/// already ask for them.
+const DENIAL: Duration = Duration::from_secs(2);
+
 /// A quick failure, such as an answer that says so, is tried once more.
 const RETRIES: usize = 1;
 
@@ -92,6 +96,7 @@ impl NameServers {
                 *own = options.clone();
                 own.timeout = ROUND;
                 own.attempts = RETRIES;
+                own.negative_max_ttl = Some(DENIAL);
                 own.use_hosts_file = ResolveHosts::Never; // the resolver has looked there
                 let resolver = builder.build().ok()?;
                 Some(Server { resolver, silent: Mutex::default() })
@@ -193,5 +198,47 @@ async fn question(
             Err(error) => error.to_string(),
         };
         return Err(Verdict::Failure(why));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::UdpSocket;
+
+    fn run(work: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(work);
+    }
+
+    #[test]
+    fn the_next_is_asked_beside_a_silent_one_which_then_comes_last() {
+        run(async {
+            let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let denying = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let addresses = [silent.local_addr().unwrap(), denying.local_addr().unwrap()];
+            let servers = NameServers::at(&addresses).unwrap();
+            assert_eq!(servers.order(), [0, 1]);
+            let name = Name::from_ascii("x.test.").unwrap();
+            let began = Instant::now();
+            let answered = tokio::spawn(async move {
+                let mut query = [0; 512];
+                let (size, from) = denying.recv_from(&mut query).await.unwrap();
+                query[2..4].copy_from_slice(&[0x81, 0x83]); // a response: no such name
+                denying.send_to(&query[..size], from).await.unwrap();
+            });
+            assert_eq!(servers.ask(&name, Kind::A).await, Err("no such name".to_owned()));
+            answered.await.unwrap();
+            assert!(began.elapsed() >= PATIENCE);
+            assert_eq!(servers.order(), [1, 0]);
+            // Whoever answers again is as good as before.
+            servers.servers[0].acquit();
+            assert_eq!(servers.order(), [0, 1]);
+        });
+    }
+
+    #[test]
+    fn without_servers_there_is_nobody_to_ask() {
+        assert!(NameServers::at(&[]).is_none());
     }
 }

@@ -33,11 +33,17 @@ pub struct Resolver {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
     /// Where to ask instead of where the system says; empty: ask there.
     servers: Vec<SocketAddr>,
     sources: Option<Arc<Sources>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { servers: Vec::new(), sources: None, turns: Arc::new(Semaphore::new(CROWD)) }
+    }
 }
 
 /// Where names are looked up.
@@ -45,14 +51,16 @@ struct Sources {
     hosts: Hosts,
     /// None: the system's own resolver is asked.
     servers: Option<NameServers>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Resolver {
     /// Sets the servers to ask, in order; none: those of the system. What is asked from now on
     /// knows nothing of earlier answers.
     pub fn set_servers(&self, servers: Vec<SocketAddr>) {
-        *self.state.lock() = State { servers, sources: None };
+        let mut state = self.state.lock();
+        state.servers = servers;
+        state.sources = None;
     }
 
     /// Every address of a name, IPv4 first; the reason when there is none.
@@ -84,7 +92,7 @@ impl Resolver {
         let sources = Arc::new(Sources {
             hosts: Hosts::from_system().unwrap_or_default(),
             servers,
-            turns: Semaphore::new(CROWD),
+            turns: Arc::clone(&state.turns),
         });
         // A system without servers may only be without them for now: that is not remembered.
         if sources.servers.is_some() {
@@ -110,8 +118,7 @@ impl Sources {
             Some(servers) => servers.ask(name, kind).await,
             None if kind == Kind::Srv => Err("the system has no name servers".to_owned()),
             None => {
-                let found = ask_system(name.to_ascii()).await?;
-                let mut found: Vec<Record> = found.into_iter().map(Record::from_ip).collect();
+                let mut found = ask_system(name.to_ascii()).await?;
                 found.retain(|record| record.kind() == kind);
                 match found.is_empty() {
                     true => Err(kind.absence().to_owned()),
@@ -126,6 +133,12 @@ impl Sources {
         listed.extend(self.listed(name, Kind::Aaaa));
         if !listed.is_empty() {
             return Ok(listed); // name servers need not know what the hosts file says
+        }
+        if self.servers.is_none() {
+            let _turn = self.turns.acquire().await;
+            let mut found = ask_system(name.to_ascii()).await?;
+            found.sort_by_key(|record| record.kind() != Kind::A);
+            return Ok(found);
         }
         let mut later = JoinSet::new();
         later.spawn({
@@ -159,20 +172,25 @@ impl Sources {
     }
 }
 
-/// getaddrinfo blocks, so it gets a thread of its own, which ends with its answer. tokio's pool is
-/// not used: its threads would stay, and closing the runtime would wait for a stuck lookup.
-async fn ask_system(host: String) -> Result<Vec<IpAddr>, String> {
+/// The system's own way. getaddrinfo blocks, so it gets a thread of its own, which ends with its
+/// answer. tokio's pool is not used: its threads would stay, and closing the runtime would wait for
+/// a stuck lookup.
+async fn ask_system(host: String) -> Result<Vec<Record>, String> {
     let (answer, wait) = oneshot::channel();
     std::thread::Builder::new()
         .name("silly-getaddrinfo".to_owned())
         .spawn(move || {
-            let found = (host.as_str(), 0)
+            let found: Result<Vec<Record>, String> = (host.as_str(), 0)
                 .to_socket_addrs()
-                .map(|all| all.map(|one| one.ip()).collect())
+                .map(|all| all.map(|one| Record::from_ip(one.ip())).collect())
                 .map_err(|error| super::errno::reason(&error));
             // Nobody listens when the lookup was given up meanwhile.
             let _ = answer.send(found);
         })
         .map_err(|error| super::errno::reason(&error))?;
-    wait.await.unwrap_or_else(|_| Err("the lookup was abandoned".to_owned()))
+    match wait.await {
+        Ok(Ok(found)) if found.is_empty() => Err(Kind::A.absence().to_owned()),
+        Ok(found) => found,
+        Err(_) => Err("the lookup was abandoned".to_owned()),
+    }
 }
