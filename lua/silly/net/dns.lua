@@ -59,7 +59,6 @@ end
 ---@async
 ---@param first boolean whether just the first record is wanted
 local function ask(caller, name, kind, timeout, first)
-	local task = scheduler.task(caller)
 	check.type(caller, "the name", name, "string")
 	if kind == nil then
 		kind = dns.A
@@ -71,6 +70,7 @@ local function ask(caller, name, kind, timeout, first)
 	else
 		timeout = check.integer(caller, "the timeout", timeout, 1, LONGEST_TIMEOUT)
 	end
+	local task = scheduler.task(caller)
 	local found, why
 	if dns.isname(name) then
 		local slot
