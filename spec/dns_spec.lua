@@ -123,10 +123,12 @@ describe("dns", function()
 
 	it("asks once for a name in any case", async(function()
 		local server = start()
+		dns.lookup("a.Test", dns.A)
+		local before = server:count("a.test/A") -- once, unless that took so long that it was repeated
 		for _, name in ipairs({ "a.test", "A.TEST", "a.Test.", "a.test" }) do
 			assert.equal("10.0.0.1", (dns.lookup(name, dns.A)))
 		end
-		assert.equal(1, server:count("a.test/A"))
+		assert.equal(before, server:count("a.test/A"))
 	end))
 
 	it("follows aliases, in one answer or from one to the next", async(function()
@@ -167,22 +169,24 @@ describe("dns", function()
 		assert.equal(100, #list)
 		assert.equal("10.1.0.1", list[1])
 		assert.equal("10.1.0.100", list[100])
-		assert.equal(2, server:count("many.test/A"))
+		assert.is_true(server:count("many.test/A") >= 2)
 	end))
 
 	it("keeps an answer for as long as it says, and no longer", async(function()
 		local server = start()
-		assert.equal("10.0.1.1", (dns.lookup("brief.test", dns.A)))
 		local asked = time.monotonic()
-		for _ = 1, 10 do
-			assert.equal("10.0.1.1", (dns.lookup("brief.test", dns.A)))
-		end
-		-- Else this machine was too slow to see anything.
-		if time.monotonic() - asked < 900 then
-			assert.equal(1, server:count("brief.test/A"))
-		end
-		time.sleep(1050)
-		assert.equal("10.0.1.2", (dns.lookup("brief.test", dns.A)))
+		local first = dns.lookup("brief.test", dns.A)
+		local before = server:count("brief.test/A")
+		local same = 0
+		repeat
+			local found, now = dns.lookup("brief.test", dns.A), time.monotonic()
+			same = found == first and same + 1 or same
+			local kept = found == first and server:count("brief.test/A") == before
+			assert.is_true(kept or now - asked >= 1000, now - asked)
+			time.sleep(50)
+		until not kept or now - asked > 3000
+		assert.is_true(same > 0)
+		assert.not_equal(first, (dns.lookup("brief.test", dns.A)))
 	end))
 
 	it("does not keep an answer that lasts no time", async(function()
