@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
+use crate::lookups::Lookups;
 use crate::reactor::event::Event;
-use crate::reactor::inbox::{Dialed, Key};
+use crate::reactor::inbox::{Dialed, Key, LookedUp};
 use crate::reactor::{Alarm, Driver, Reactor, Refusal};
 use crate::trace::Tracer;
 
@@ -13,6 +14,7 @@ use crate::trace::Tracer;
 #[derive(Default)]
 pub struct Rooms {
     pub cluster: Cluster,
+    pub lookups: Lookups,
 }
 
 impl Driver for Rooms {
@@ -27,11 +29,16 @@ impl Driver for Rooms {
         self.cluster.dialed(reactor, dialed);
     }
 
+    fn looked_up(&mut self, reactor: &mut Reactor, end: LookedUp) {
+        self.lookups.looked_up(reactor, end);
+    }
+
     fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm) {
         match alarm {
             Alarm::Request(request) => self.cluster.time_out(reactor, request),
             Alarm::Link(link) => self.cluster.drop_link(link),
             Alarm::Door(door) => self.cluster.reopen(door),
+            Alarm::Lookup(lookup) => self.lookups.time_out(reactor, lookup),
             Alarm::Timer(_) => {} // the reactor's own
         }
     }
@@ -41,7 +48,7 @@ impl Driver for Rooms {
     }
 
     fn is_alive(&self) -> bool {
-        self.cluster.is_alive()
+        self.cluster.is_alive() || self.lookups.is_alive()
     }
 }
 
@@ -63,6 +70,9 @@ impl Node {
     pub fn take(&mut self) -> Option<Event> {
         loop {
             let event = self.reactor.take()?;
+            if let Event::LookedUp { lookup } = event {
+                self.rooms.lookups.deliver(lookup);
+            }
             if self.rooms.cluster.deliver(&event) {
                 return Some(event);
             }
@@ -85,6 +95,7 @@ impl Node {
         }
         self.reactor.retire_arena();
         self.rooms.cluster.close_all(&mut self.reactor);
+        self.rooms.lookups.close_all(&mut self.reactor);
         self.reactor.forget_timers(); // the script's; else they would count as alive
         let end = Instant::now() + limit;
         loop {

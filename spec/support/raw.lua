@@ -141,14 +141,15 @@ local Server = {}
 Server.__index = Server
 
 --- Listens; takes nothing in until asked to.
-function raw.listen(backlog, port)
+function raw.listen(backlog, port, host)
+	host = host or "127.0.0.1"
 	local sock = assert(socket.tcp4())
 	sock:setoption("reuseaddr", true)
-	assert(sock:bind("127.0.0.1", port or 0))
+	assert(sock:bind(host, port or 0))
 	assert(sock:listen(backlog or 32))
 	sock:settimeout(0)
 	local _, bound = sock:getsockname()
-	local server = setmetatable({ sock = sock, addr = "127.0.0.1:" .. bound }, Server)
+	local server = setmetatable({ sock = sock, addr = host .. ":" .. bound }, Server)
 	open[#open + 1] = server
 	return server
 end
@@ -173,8 +174,8 @@ function raw.dead_address()
 end
 
 --- A server whose queue is full, so that a dial to it gets no answer at all.
-function raw.silent_server()
-	local server = raw.listen(0)
+function raw.silent_server(port, host)
+	local server = raw.listen(0, port, host)
 	server.first = raw.connect(server.addr)
 	return server
 end

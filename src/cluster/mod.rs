@@ -121,7 +121,10 @@ impl Cluster {
                 }
                 true
             }
-            Event::Awake { .. } | Event::Alarm { .. } | Event::Log { .. } => true,
+            Event::Awake { .. }
+            | Event::Alarm { .. }
+            | Event::LookedUp { .. }
+            | Event::Log { .. } => true,
         }
     }
 

@@ -22,8 +22,9 @@ const REPLY: i64 = 7;
 const DONE: i64 = 8;
 const FAILED: i64 = 9;
 const LOG: i64 = 10;
+const LOOKED_UP: i64 = 11;
 
-const NAMES: [(&str, i64); 10] = [
+const NAMES: [(&str, i64); 11] = [
     ("AWAKE", AWAKE),
     ("ALARM", ALARM),
     ("ACCEPTED", ACCEPTED),
@@ -34,6 +35,7 @@ const NAMES: [(&str, i64); 10] = [
     ("DONE", DONE),
     ("FAILED", FAILED),
     ("LOG", LOG),
+    ("LOOKED_UP", LOOKED_UP),
 ];
 
 /// What this file adds to the native table.
@@ -127,6 +129,7 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
             let text: *const [u8] = why.as_str().as_bytes();
             parcel(FAILED, &[place(request)], None, Some(text))
         }
+        Event::LookedUp { lookup } => parcel(LOOKED_UP, &[place(lookup)], None, None),
         Event::Log { text } => {
             let text: *const [u8] = text.as_bytes();
             parcel(LOG, &[], None, Some(text))

@@ -1,6 +1,6 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
-//! - `time`, `turns`, `cluster`: what is called seldom, through mlua's safe interface.
+//! - `time`, `turns`, `cluster`, `dns`: what is called seldom, through mlua's safe interface.
 //! - `hot`, `events`: what is called for every message, through the raw C interface; `raw`: what
 //!   these two stand on; `trace`: trace ids as Lua values.
 //! - `zproto`: the face of the zproto room, raw too.
@@ -10,6 +10,7 @@
 //! they yield an address inside this library to whoever resumed the coroutine.
 
 mod cluster;
+mod dns;
 mod events;
 mod hot;
 mod raw;
@@ -55,6 +56,7 @@ fn open(lua: &Lua) -> Result<Table> {
     time::register(lua, &core, &shared)?;
     turns::register(lua, &core, &shared)?;
     cluster::register(lua, &core, &shared)?;
+    dns::register(lua, &core, &shared)?;
     events::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &events::FUNCTIONS)?;

@@ -23,7 +23,7 @@ pub async fn dial(
     let candidates: Vec<SocketAddr> = match &address {
         Address::Socket(socket) => vec![*socket],
         Address::Name { host, port } => resolver
-            .lookup(host)
+            .addresses(host)
             .await
             .map_err(|why| format!("lookup {host}: {why}"))?
             .into_iter()

@@ -6,4 +6,6 @@ pub mod connection;
 pub mod dial;
 pub mod errno;
 pub mod listener;
+mod name_servers;
+pub mod record;
 pub mod resolver;

@@ -1,78 +1,196 @@
-//! Names to addresses: the hosts file, then the system's name servers, IPv4 before IPv6.
+//! Names to addresses and services: the hosts file, then name servers.
 //!
-//! The resolver is built at the first name that is looked up, because reading the system's
+//! All of it is made at the first name that is looked up, because reading the system's
 //! configuration costs time and memory that a program with literal addresses should not pay. A
 //! system without a usable configuration is asked through its own getaddrinfo instead; a public
 //! server is never asked, since the names of a cluster are nobody else's business.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::Hosts;
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::Name;
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-/// The name is known, but not with an address.
-const NO_ADDRESS: &str = "no address found";
+use super::name_servers::NameServers;
+use super::record::{Kind, Record};
+
+/// So many names are asked for at once; each takes a descriptor or several.
+const CROWD: usize = 64;
+
+/// Once the IPv4 addresses of a name are known, its IPv6 ones have so long to come: there are
+/// servers that answer for the former and are silent about the latter.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// A cheap handle on one runtime's resolver and its cache.
 #[derive(Clone, Default)]
 pub struct Resolver {
-    hickory: Arc<Mutex<Option<TokioResolver>>>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    /// Where to ask instead of where the system says; empty: ask there.
+    servers: Vec<SocketAddr>,
+    sources: Option<Arc<Sources>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { servers: Vec::new(), sources: None, turns: Arc::new(Semaphore::new(CROWD)) }
+    }
+}
+
+/// Where names are looked up.
+struct Sources {
+    hosts: Hosts,
+    /// None: the system's own resolver is asked.
+    servers: Option<NameServers>,
+    turns: Arc<Semaphore>,
 }
 
 impl Resolver {
-    /// Every address of `host`, IPv4 first; the reason when there is none.
-    pub async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, String> {
-        let mut found: Vec<IpAddr> = match self.hickory() {
-            Some(resolver) => match resolver.lookup_ip(host).await {
-                Ok(answer) => answer.iter().collect(),
-                Err(error) if error.is_nx_domain() => return Err("no such name".to_owned()),
-                Err(error) if error.is_no_records_found() => return Err(NO_ADDRESS.to_owned()),
-                Err(error) => return Err(error.to_string()),
-            },
-            None => ask_system(host).await?,
+    /// Sets the servers to ask, in order; none: those of the system. What is asked from now on
+    /// knows nothing of earlier answers.
+    pub fn set_servers(&self, servers: Vec<SocketAddr>) {
+        let mut state = self.state.lock();
+        state.servers = servers;
+        state.sources = None;
+    }
+
+    /// Every address of a name, IPv4 first; the reason when there is none.
+    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        let found = self.sources().addresses(&parse(name)?).await?;
+        Ok(found.iter().filter_map(Record::ip).collect())
+    }
+
+    /// What a name stands for, at least one record; the reason when there is none.
+    pub async fn records(&self, name: &str, kind: Kind) -> Result<Vec<Record>, String> {
+        let mut found = self.sources().records(&parse(name)?, kind).await?;
+        // Whoever takes the first service gets one that is to be tried first.
+        found.sort_by_key(|record| match record {
+            Record::Srv { priority, .. } => *priority,
+            _ => 0,
+        });
+        Ok(found)
+    }
+
+    fn sources(&self) -> Arc<Sources> {
+        let mut state = self.state.lock();
+        if let Some(known) = &state.sources {
+            return Arc::clone(known);
+        }
+        let servers = match state.servers.is_empty() {
+            true => NameServers::of_system(),
+            false => NameServers::at(&state.servers),
         };
-        found.sort_by_key(IpAddr::is_ipv6);
-        match found.is_empty() {
-            true => Err(NO_ADDRESS.to_owned()),
-            false => Ok(found),
+        let sources = Arc::new(Sources {
+            hosts: Hosts::from_system().unwrap_or_default(),
+            servers,
+            turns: Arc::clone(&state.turns),
+        });
+        // A system without servers may only be without them for now: that is not remembered.
+        if sources.servers.is_some() {
+            state.sources = Some(Arc::clone(&sources));
         }
-    }
-
-    /// Built at the first call that can: a failure may be a passing one, and is not remembered.
-    fn hickory(&self) -> Option<TokioResolver> {
-        let mut hickory = self.hickory.lock();
-        if hickory.is_none() {
-            *hickory = build();
-        }
-        hickory.clone()
+        sources
     }
 }
 
-/// `None` where the system has no usable configuration, or gives nothing to read it with.
-fn build() -> Option<TokioResolver> {
-    let mut builder = TokioResolver::builder_tokio().ok()?;
-    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    builder.build().ok()
+/// Case means nothing in a name.
+fn parse(name: &str) -> Result<Name, String> {
+    Name::from_utf8(name.to_ascii_lowercase()).map_err(|error| format!("bad name: {error}"))
 }
 
-/// getaddrinfo blocks, so it gets a thread of its own, which ends with its answer. tokio's pool is
-/// not used: its threads would stay, and closing the runtime would wait for a stuck lookup.
-async fn ask_system(host: &str) -> Result<Vec<IpAddr>, String> {
+impl Sources {
+    async fn records(&self, name: &Name, kind: Kind) -> Result<Vec<Record>, String> {
+        let listed = self.listed(name, kind);
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        let _turn = self.turns.acquire().await;
+        match &self.servers {
+            Some(servers) => servers.ask(name, kind).await,
+            None if kind == Kind::Srv => Err("the system has no name servers".to_owned()),
+            None => {
+                let mut found = ask_system(name.to_ascii()).await?;
+                found.retain(|record| record.kind() == kind);
+                match found.is_empty() {
+                    true => Err(kind.absence().to_owned()),
+                    false => Ok(found),
+                }
+            }
+        }
+    }
+
+    async fn addresses(self: &Arc<Self>, name: &Name) -> Result<Vec<Record>, String> {
+        let mut listed = self.listed(name, Kind::A);
+        listed.extend(self.listed(name, Kind::Aaaa));
+        if !listed.is_empty() {
+            return Ok(listed); // name servers need not know what the hosts file says
+        }
+        if self.servers.is_none() {
+            let _turn = self.turns.acquire().await;
+            let mut found = ask_system(name.to_ascii()).await?;
+            found.sort_by_key(|record| record.kind() != Kind::A);
+            return Ok(found);
+        }
+        let mut later = JoinSet::new();
+        later.spawn({
+            let (sources, name) = (Arc::clone(self), name.clone());
+            async move { sources.records(&name, Kind::Aaaa).await }
+        });
+        match self.records(name, Kind::A).await {
+            Ok(mut found) => {
+                if let Ok(Some(Ok(Ok(rest)))) = timeout(GRACE, later.join_next()).await {
+                    found.extend(rest);
+                }
+                Ok(found)
+            }
+            Err(why) => match later.join_next().await {
+                Some(Ok(Ok(found))) => Ok(found),
+                _ => Err(why),
+            },
+        }
+    }
+
+    /// What the hosts file says.
+    fn listed(&self, name: &Name, kind: Kind) -> Vec<Record> {
+        let mut name = name.clone();
+        name.set_fqdn(true);
+        let listed = self.hosts.lookup_static_host(&Query::query(name, kind.into_dns()));
+        listed
+            .iter()
+            .flat_map(|listed| listed.answers())
+            .filter_map(|record| Record::from_dns(&record.data))
+            .collect()
+    }
+}
+
+/// The system's own way. getaddrinfo blocks, so it gets a thread of its own, which ends with its
+/// answer. tokio's pool is not used: its threads would stay, and closing the runtime would wait for
+/// a stuck lookup.
+async fn ask_system(host: String) -> Result<Vec<Record>, String> {
     let (answer, wait) = oneshot::channel();
-    let host = host.to_owned();
     std::thread::Builder::new()
         .name("silly-getaddrinfo".to_owned())
         .spawn(move || {
-            let found = (host.as_str(), 0)
+            let found: Result<Vec<Record>, String> = (host.as_str(), 0)
                 .to_socket_addrs()
-                .map(|all| all.map(|one| one.ip()).collect())
+                .map(|all| all.map(|one| Record::from_ip(one.ip())).collect())
                 .map_err(|error| super::errno::reason(&error));
-            // Nobody listens when the dial was given up meanwhile.
+            // Nobody listens when the lookup was given up meanwhile.
             let _ = answer.send(found);
         })
         .map_err(|error| super::errno::reason(&error))?;
-    wait.await.unwrap_or_else(|_| Err("the lookup was abandoned".to_owned()))
+    match wait.await {
+        Ok(Ok(found)) if found.is_empty() => Err(Kind::A.absence().to_owned()),
+        Ok(found) => found,
+        Err(_) => Err("the lookup was abandoned".to_owned()),
+    }
 }

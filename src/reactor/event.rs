@@ -33,6 +33,8 @@ pub enum Event {
     Done { request: Id },
     /// A call or send will not succeed.
     Failed { request: Id, why: Reason },
+    /// A lookup is over; its answer waits to be taken.
+    LookedUp { lookup: Id },
     /// Something went wrong that no task waits to hear, and an operator wants to know.
     Log { text: Box<str> },
 }

@@ -12,6 +12,7 @@ use std::task::{Wake, Waker};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
+use crate::net::record::Record;
 use crate::registry::Id;
 
 /// What became ready.
@@ -29,16 +30,24 @@ pub struct Dialed {
     pub outcome: Result<(TcpStream, SocketAddr), String>,
 }
 
+/// A lookup that has ended, and whose it was.
+#[derive(Debug)]
+pub struct LookedUp {
+    pub owner: Id,
+    pub outcome: Result<Vec<Record>, String>,
+}
+
 /// The word left so far.
 #[derive(Debug, Default)]
 pub struct Mail {
     pub ready: Vec<Key>,
     pub dialed: Vec<Dialed>,
+    pub looked_up: Vec<LookedUp>,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.dialed.is_empty()
+        self.ready.is_empty() && self.dialed.is_empty() && self.looked_up.is_empty()
     }
 }
 
@@ -85,6 +94,11 @@ impl Inbox {
     /// Brings the end of a dial.
     pub fn deliver(&self, dialed: Dialed) {
         self.leave(|mail| mail.dialed.push(dialed));
+    }
+
+    /// Brings the end of a lookup.
+    pub fn bring(&self, end: LookedUp) {
+        self.leave(|mail| mail.looked_up.push(end));
     }
 
     fn leave(&self, write: impl FnOnce(&mut Mail)) {

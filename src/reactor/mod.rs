@@ -18,6 +18,7 @@ pub mod socket;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,13 +30,14 @@ use tokio::time::Sleep;
 
 use crate::net::address::Address;
 use crate::net::dial::dial;
+use crate::net::record::Kind;
 use crate::net::resolver::Resolver;
 use crate::registry::{Id, Registry};
 use crate::timers::{TimerId, Timers};
 
 use clock::Clock;
 use event::{Event, Span};
-use inbox::{Dialed, Inbox, Key, Mail, Source};
+use inbox::{Dialed, Inbox, Key, LookedUp, Mail, Source};
 
 pub use refusal::Refusal;
 
@@ -57,6 +59,8 @@ pub enum Alarm {
     Link(Id),
     /// A listener that could not accept tries again.
     Door(Id),
+    /// A name must have been found.
+    Lookup(Id),
 }
 
 /// What the reactor drives: the owner of the sockets.
@@ -65,6 +69,8 @@ pub trait Driver {
     fn ready(&mut self, reactor: &mut Reactor, key: Key);
     /// A dial has ended.
     fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed);
+    /// A lookup has ended.
+    fn looked_up(&mut self, reactor: &mut Reactor, end: LookedUp);
     /// A deadline other than a timer's has come.
     fn alarm(&mut self, reactor: &mut Reactor, alarm: Alarm);
     /// Writes whatever is queued.
@@ -273,6 +279,23 @@ impl Reactor {
         Ok((job, task.abort_handle()))
     }
 
+    /// Starts a lookup; its end arrives as [`Driver::looked_up`], unless the returned handle aborts
+    /// it.
+    pub fn look_up(&mut self, owner: Id, name: String, kind: Kind) -> Result<AbortHandle, Refusal> {
+        let inbox = Arc::clone(&self.inbox);
+        let resolver = self.resolver.clone();
+        let task = self.engine()?.handle.spawn(async move {
+            let outcome = resolver.records(&name, kind).await;
+            inbox.bring(LookedUp { owner, outcome });
+        });
+        Ok(task.abort_handle())
+    }
+
+    /// Sets the name servers to ask from now on, by dials and lookups; none: the system's.
+    pub fn set_name_servers(&mut self, servers: Vec<SocketAddr>) {
+        self.resolver.set_servers(servers);
+    }
+
     fn engine(&mut self) -> Result<&mut Engine, Refusal> {
         self.check_fork()?;
         if self.engine.is_none() {
@@ -369,6 +392,9 @@ impl Reactor {
         self.inbox.collect(&mut mail, cx.waker());
         for dialed in mail.dialed.drain(..) {
             driver.dialed(self, dialed);
+        }
+        for end in mail.looked_up.drain(..) {
+            driver.looked_up(self, end);
         }
         for key in mail.ready.drain(..) {
             driver.ready(self, key);

@@ -46,6 +46,15 @@ function check.integer(name, what, value, least, most)
 	return floor(number)
 end
 
+--- Demands a value that is a key of a table.
+---@param known table
+---@param wanted string the keys, as a reader would call them
+function check.one_of(name, what, value, known, wanted)
+	if known[value] == nil then
+		refuse(name, what, wanted, value)
+	end
+end
+
 --- How many letters have to be changed, added or left out to turn one word into the other.
 local function distance(one, other)
 	local row = {}
