@@ -24,6 +24,29 @@ local LONGEST = 100 * 365 * 24 * 3600 * 1000
 local sleeping = {}
 local callbacks, arguments = {}, {}
 
+--- The slot of each task's last sleep. Never cleared, which would cost every sleep: `sleeping` says
+--- whether it is still the task's.
+---@type table<thread, integer>
+local slots = setmetatable({}, { __mode = "k" })
+
+--- The slot that a task sleeps on, or nil.
+local function asleep(thread)
+	local slot = slots[thread]
+	return slot and sleeping[slot] == thread and slot or nil
+end
+
+scheduler.watch(function(thread)
+	local slot = asleep(thread)
+	if slot then
+		sleeping[slot] = nil
+		core.cancel_sleep(slot)
+	end
+end)
+
+scheduler.explain(function(thread)
+	return asleep(thread) and "silly.time"
+end)
+
 loop.on(core.events.AWAKE, function(slot)
 	local thread = sleeping[slot]
 	sleeping[slot] = nil
@@ -55,7 +78,8 @@ end
 function time.sleep(ms)
 	ms = check.integer("time.sleep", "the time in milliseconds", ms, -LONGEST, LONGEST)
 	local current = scheduler.task("time.sleep")
-	sleeping[core.sleep(max(ms, 0))] = current
+	local slot = core.sleep(max(ms, 0))
+	sleeping[slot], slots[current] = current, slot
 	scheduler.suspend()
 end
 

@@ -61,6 +61,11 @@ local listeners = setmetatable({}, { __mode = "k" })
 ---@type table<integer, thread>
 local waiting = {}
 
+--- The slot of each task's last request. Never cleared, which would cost every call: `waiting` says
+--- whether it is still the task's.
+---@type table<thread, integer>
+local slots = setmetatable({}, { __mode = "k" })
+
 --- The drain that each task waits for.
 ---@type table<thread, integer>
 local drains = {}
@@ -74,7 +79,7 @@ end
 --- Waits for the end of a request: data or true; or nil and why not.
 ---@async
 local function await(slot, task)
-	waiting[slot] = task
+	waiting[slot], slots[task] = task, slot
 	return suspend()
 end
 
@@ -102,10 +107,23 @@ local function note(format, ...)
 	end
 end
 
--- A task that is cancelled while it drains: the others' requests are handled again.
+--- The slot of the request that a task waits on, or nil.
+local function asking(task)
+	local slot = slots[task]
+	return slot and waiting[slot] == task and slot or nil
+end
+
+scheduler.explain(function(task)
+	return asking(task) and "silly.net.cluster"
+end)
+
 scheduler.watch(function(task)
+	local slot = asking(task)
+	if slot then
+		core.withdraw(slot) -- its end is still told, and frees the slot
+	end
 	if drains[task] then
-		core.end_drain(drains[task])
+		core.end_drain(drains[task]) -- the others' requests are handled again
 		drains[task] = nil
 	end
 end)

@@ -1,0 +1,433 @@
+local silly = require "silly"
+local task = require "silly.task"
+local time = require "silly.time"
+local cluster = require "silly.net.cluster"
+local node = require "spec.support.node"
+local log = require "spec.support.log"
+local process = require "spec.support.shell"
+
+local compile = loadstring or load -- luacheck: ignore
+local closes = compile "local x <close> = nil" ~= nil
+
+--- A task that has begun to do something that must not return.
+local function begun(body, ...)
+	local thread = task.fork(function(argument)
+		body(argument)
+		error("a cancelled task went on")
+	end, ...)
+	task.fork(task.wakeup, task.running())
+	task.wait()
+	return thread
+end
+
+teardown(process.clean)
+
+describe("task.cancel", function()
+	before_each(node.before)
+	after_each(function()
+		local text = log.text()
+		node.after()
+		assert.is_nil(text:find("went on", 1, true))
+	end)
+
+	it("ends a task that waits for a wakeup", async(function()
+		local thread = begun(task.wait)
+		assert.is_true(task.cancel(thread))
+		assert.is_nil(task.status(thread))
+		assert.is_nil(task.tasks()[thread])
+		assert.error_matches(function() task.wakeup(thread) end, "BUG: wakeup on task stat:nil")
+		assert.is_false(task.cancel(thread))
+		assert.equal("", log.text())
+	end))
+
+	it("ends a task parked by a yield of its own", async(function()
+		local thread = begun(coroutine.yield)
+		assert.equal("WAIT", task.status(thread))
+		assert.is_true(task.cancel(thread))
+		assert.is_nil(task.status(thread))
+	end))
+
+	it("ends a task that has not begun, and one that was woken", async(function()
+		local ran = {}
+		local function note(name)
+			return function() ran[#ran + 1] = name end
+		end
+		local woken = begun(task.wait)
+		local first, second, third = task.fork(note(1)), task.fork(note(2)), task.fork(note(3))
+		task.wakeup(woken, "value")
+		assert.is_true(task.cancel(second))
+		assert.is_true(task.cancel(woken))
+		local fourth = task.fork(note(4))
+		assert.are_not.equal(second, fourth)
+		time.sleep(0)
+		assert.same({ 1, 3, 4 }, ran)
+		for _, thread in ipairs { first, second, third, fourth, woken } do
+			assert.is_false(task.cancel(thread))
+		end
+	end))
+
+	it("ends a task that another made ready in the same round", async(function()
+		local victim
+		local killer = task.fork(function()
+			assert(task.cancel(victim))
+		end)
+		victim = task.fork(error, "a cancelled task went on")
+		time.sleep(0)
+		assert.is_nil(task.status(killer))
+		assert.is_nil(task.status(victim))
+	end))
+
+	it("removes the timer of a sleep, so that the loop may end", function()
+		local woken = false
+		local long = task.fork(function()
+			time.sleep(60000)
+			woken = true
+		end)
+		assert.is_true(silly.step(0))
+		assert.is_true(task.cancel(long))
+		assert.is_false(silly.step(0))
+		assert.is_false(woken)
+	end)
+
+	it("ends a sleep that is over but not delivered, and spares the next sleeper in its place", async(function()
+		local ended = {}
+		local threads = {}
+		for index = 1, 2 do
+			threads[index] = task.fork(function()
+				time.sleep(1)
+				ended[#ended + 1] = index
+				task.cancel(threads[3 - index])
+				-- Takes the timer's place that has just become free.
+				time.sleep(5)
+				ended[#ended + 1] = "again"
+			end)
+		end
+		local until_then = time.monotonic() + 5
+		while time.monotonic() < until_then do end
+		repeat
+			time.sleep(5)
+		until #ended == 2
+		assert.equal("again", ended[2])
+		time.sleep(20)
+		assert.equal(2, #ended)
+	end))
+
+	it("takes a call back: its late answer disturbs nobody", async(function()
+		local parked = {}
+		node.serve { timeout = 60000, call = function(_, _, body)
+			if body == "slow" then
+				parked[#parked + 1] = task.running()
+				task.wakeup(parked.caller)
+				task.wait()
+			end
+			return "r:" .. body
+		end }
+		local peer = node.pair()
+		parked.caller = task.running()
+		local caller = task.fork(function()
+			cluster.call(peer, 1, "slow")
+			error("a cancelled task went on")
+		end)
+		task.wait()
+		assert.equal("RUN", task.status(caller))
+		assert.is_true(task.cancel(caller))
+		-- The slot is another's now, and the late answer comes before that one's.
+		task.wakeup(parked[1])
+		for index = 1, 10 do
+			assert.equal("r:" .. index, (cluster.call(peer, 1, tostring(index))))
+		end
+		assert.equal("", log.text())
+	end))
+
+	it("ignores an answer that has arrived but was not delivered", async(function()
+		local peer = node.pair()
+		local threads, ended = {}, {}
+		for index = 1, 10 do
+			threads[index] = task.fork(function()
+				assert(cluster.call(peer, 1, "x") == "r:x")
+				ended[#ended + 1] = index
+				for other = 1, 10 do
+					if other ~= index then
+						task.cancel(threads[other])
+					end
+				end
+			end)
+		end
+		node.eventually(function() return #ended > 0 end)
+		assert.equal("r:y", (cluster.call(peer, 1, "y")))
+		assert.equal(1, #ended)
+		assert.equal("", log.text())
+	end))
+
+	it("ends a call that waits for the connection, whose message is never sent", async(function()
+		local seen = {}
+		node.serve { timeout = 60000, call = function(_, _, body)
+			seen[#seen + 1] = body
+			return body
+		end }
+		local listener = node.listen()
+		local peer = { addr = listener.addr }
+		local first = task.fork(function() cluster.call(peer, 1, "cancelled call") end)
+		local second = task.fork(function() cluster.send(peer, 1, "cancelled send") end)
+		task.fork(function()
+			assert.is_true(task.cancel(first))
+			assert.is_true(task.cancel(second))
+		end)
+		assert.equal("kept", (cluster.call(peer, 1, "kept")))
+		assert.same({ "kept" }, seen)
+		cluster.close(peer)
+	end))
+
+	it("ends a connect, and the dial that nobody else waits for", function()
+		local accepted = 0
+		node.serve { accept = function() accepted = accepted + 1 end, timeout = 60000 }
+		local listener = node.listen()
+		local thread = task.fork(function()
+			cluster.connect(listener.addr, { shared = false })
+			error("a cancelled task went on")
+		end)
+		local cancelled
+		task.fork(function()
+			cancelled = task.cancel(thread)
+		end)
+		silly.step(0)
+		assert.is_true(cancelled)
+		for _ = 1, 5 do
+			silly.step(5)
+		end
+		assert.equal(0, accepted)
+	end)
+
+	it("ends a handler, whose caller is left without an answer", async(function()
+		local handlers = {}
+		node.serve { timeout = 60, call = function(_, _, body)
+			if body == "park" then
+				handlers[#handlers + 1] = task.running()
+				task.wait()
+			end
+			return "r:" .. body
+		end }
+		local peer = node.pair()
+		task.fork(function()
+			node.eventually(function() return handlers[1] end)
+			assert(task.cancel(handlers[1]))
+		end)
+		local answer, why = cluster.call(peer, 1, "park")
+		assert.is_nil(answer)
+		assert.equal("timeout", why)
+		assert.is_false(task.cancel(handlers[1]))
+		assert.equal("r:next", (cluster.call(peer, 1, "next")))
+	end))
+
+	it("ends an accept callback, and costs its connection", async(function()
+		local host, gone
+		node.serve {
+			accept = function()
+				host = task.running()
+				task.wait()
+			end,
+			close = function(peer, errno)
+				gone = { peer, errno }
+			end,
+		}
+		local peer = node.pair()
+		node.eventually(function() return host end)
+		assert.is_true(task.cancel(host))
+		node.eventually(function() return gone end)
+		assert.same({ peer, 0 }, gone)
+	end))
+
+	it("can be called outside a task", function()
+		local thread = task.fork(task.wait)
+		assert.is_true(task.cancel(thread))
+		thread = task.fork(task.wait)
+		silly.step(0)
+		assert.is_true(task.cancel(thread))
+		assert.is_false(silly.step(0))
+	end)
+
+	it("refuses the running task, also from a coroutine that it resumes", async(function()
+		local this = task.running()
+		local function refused()
+			local _, problem = pcall(function() task.cancel(this) end)
+			assert.matches("cancel_spec%.lua:%d+: task%.cancel: the running task cannot be cancelled", problem)
+		end
+		refused()
+		coroutine.wrap(refused)()
+		assert.equal("RUN", task.status(this))
+		time.sleep(0)
+	end))
+
+	it("refuses what is no thread, and knows no stranger", async(function()
+		assert.error_matches(function() task.cancel(nil) end, -- luacheck: ignore
+			"task%.cancel: the first argument must be a thread, got nil")
+		assert.is_false(task.cancel(coroutine.create(function() end)))
+	end))
+
+	it("takes a task back whose coroutine the script has closed by itself", async(function()
+		if not coroutine.close then
+			return -- nothing closes coroutines in this Lua
+		end
+		local thread = begun(time.sleep, 60000)
+		coroutine.close(thread)
+		assert.is_true(task.cancel(thread)) -- node.after demands that no timer is left
+	end))
+
+	it("drops a task so that it can be collected", async(function()
+		local weak = setmetatable({}, { __mode = "k" })
+		local peer = node.pair()
+		local function cancelled(thread)
+			weak[thread] = true
+			assert(task.cancel(thread))
+		end
+		for _, wait in ipairs {
+			task.wait,
+			function() time.sleep(60000) end,
+			function() cluster.call(peer, 1, "x") end,
+		} do
+			cancelled(begun(wait))
+		end
+		cancelled(task.fork(error, {}))
+		assert.equal("r:y", (cluster.call(peer, 1, "y"))) -- the event of the other call came before
+		collectgarbage()
+		collectgarbage()
+		assert.is_nil(next(weak))
+	end))
+
+	it("leaves the main chunk's status alone under the launcher", function()
+		local result = process.command(process.root .. "/bin/silly script.lua", [[]], "LUA=" .. process.lua)
+		assert.are_not.equal(0, result.status) -- there is no such script yet
+		process.write("script.lua", [[
+			local task, time = require "silly.task", require "silly.time"
+			task.fork(function(main) print(task.cancel(main)) end, task.running())
+			time.sleep(60000)
+			print "went on"
+		]])
+		result = process.command(process.root .. "/bin/silly script.lua", nil, "LUA=" .. process.lua)
+		assert.same({ status = 0, out = "true\n", err = "" }, result)
+	end)
+end)
+
+if closes then
+	describe("task.cancel and variables to be closed", function()
+		before_each(node.before)
+		after_each(node.after)
+
+		--- A task that waits with a variable whose closing calls `on_close`.
+		local function guarded(wait, on_close)
+			local thread = task.fork(compile [[
+				local wait, on_close = (...)[1], (...)[2]
+				local guard <close> = setmetatable({}, { __close = on_close })
+				wait()
+			]], { wait, on_close })
+			task.fork(task.wakeup, task.running())
+			task.wait()
+			return thread
+		end
+
+		it("closes them before it returns, as the ended task", async(function()
+			local order, seen = {}, {}
+			local thread
+			thread = guarded(task.wait, function()
+				seen = { task.running(), task.status(thread) or "ended", task.cancel(thread) }
+				order[#order + 1] = "closed"
+			end)
+			assert.is_true(task.cancel(thread))
+			order[#order + 1] = "returned"
+			assert.same({ "closed", "returned" }, order)
+			assert.same({ thread, "ended", false }, seen)
+			assert.is_true(task.running() == coroutine.running())
+			time.sleep(0)
+		end))
+
+		it("logs an error in there, and one for waiting in there, which leaves nothing behind", async(function()
+			local failing = guarded(task.wait, function() error("oh dear") end)
+			assert.is_true(task.cancel(failing))
+			assert.matches("E %[silly%] closing the ended task: [^\n]*oh dear", log.text())
+			local went_on = false
+			for number, wait in ipairs {
+				function() time.sleep(60000) end,
+				function() cluster.connect("127.0.0.1:1", { shared = false }) end,
+				task.wait,
+			} do
+				local thread = guarded(task.wait, function()
+					wait()
+					went_on = true
+				end)
+				assert.is_true(task.cancel(thread))
+				local _, count = log.text():gsub(
+					"%S+ cannot wait here: the task has ended, and its variables are being closed", "")
+				assert.equal(number, count)
+			end
+			assert.is_false(went_on)
+		end))
+
+		it("says the same when it is an error that ends the task", async(function()
+			task.fork(compile [[
+				local wait = ...
+				local guard <close> = setmetatable({}, { __close = wait })
+				error "first"
+			]], function() time.sleep(60000) end)
+			time.sleep(0)
+			assert.matches("task failed: [^\n]*first", log.text())
+			assert.matches("cannot wait here: the task has ended", log.text())
+		end))
+
+		it("may cancel others in there, but not the one that cancels", async(function()
+			local other = guarded(task.wait, function() end)
+			local this, refusal = task.running(), nil
+			local thread = guarded(task.wait, function()
+				assert(task.cancel(other))
+				refusal = select(2, pcall(task.cancel, this))
+			end)
+			assert.is_true(task.cancel(thread))
+			assert.is_nil(task.status(other))
+			assert.matches("it is resuming another coroutine", refusal)
+			time.sleep(0)
+		end))
+	end)
+end
+
+describe("task.inspect", function()
+	before_each(node.before)
+	after_each(node.after)
+
+	it("says what each waiting task waits for", async(function()
+		local mutex, channel = require "silly.sync.mutex", require "silly.sync.channel"
+		local waitgroup = require "silly.sync.waitgroup"
+		node.serve { call = function()
+			task.wait()
+		end }
+		local peer = node.pair()
+		local lock, pipe, group = mutex.new(), channel.new(), waitgroup.new()
+		local guard = lock:lock("key")
+		local member = group:fork(task.wait)
+		local waits = {
+			["silly.task"] = task.wait,
+			["silly.time"] = function() time.sleep(60000) end,
+			["silly.net.cluster"] = function() cluster.call(peer, 1, "x") end,
+			["silly.sync.mutex"] = function() lock:lock("key") end,
+			["silly.sync.channel"] = function() pipe:pop() end,
+			["silly.sync.waitgroup"] = function() group:wait() end,
+		}
+		local threads = {}
+		for name, wait in pairs(waits) do
+			threads[name] = begun(wait)
+		end
+		local ready = task.fork(function() end)
+		local all = task.inspect()
+		for name, thread in pairs(threads) do
+			assert.equal(name, all[thread].waits)
+			assert.matches("cancel_spec", all[thread].traceback)
+		end
+		assert.equal("silly.task", all[member].waits)
+		assert.is_nil(all[ready].waits)
+		assert.is_nil(all[task.running()].waits)
+		guard:unlock()
+		assert.is_nil(task.inspect()[threads["silly.sync.mutex"]].waits)
+		for _, thread in pairs(threads) do
+			assert.is_true(task.cancel(thread))
+		end
+		assert.is_true(task.cancel(member))
+	end))
+end)
