@@ -130,7 +130,11 @@ describe("task.cancel", function()
 		end)
 		task.wait()
 		assert.equal("RUN", task.status(caller))
+		assert.equal(1, cluster.stats().calls_in_flight)
+		local timeouts = cluster.stats().timeouts
 		assert.is_true(task.cancel(caller))
+		assert.equal(0, cluster.stats().calls_in_flight)
+		assert.equal(timeouts, cluster.stats().timeouts)
 		-- The slot is another's now, and the late answer comes before that one's.
 		task.wakeup(parked[1])
 		for index = 1, 10 do
@@ -210,7 +214,9 @@ describe("task.cancel", function()
 		local peer = node.pair()
 		task.fork(function()
 			node.eventually(function() return handlers[1] end)
+			assert(cluster.stats().handlers == 1)
 			assert(task.cancel(handlers[1]))
+			assert(cluster.stats().handlers == 0)
 		end)
 		local answer, why = cluster.call(peer, 1, "park")
 		assert.is_nil(answer)
@@ -235,6 +241,29 @@ describe("task.cancel", function()
 		assert.is_true(task.cancel(host))
 		node.eventually(function() return gone end)
 		assert.same({ peer, 0 }, gone)
+	end))
+
+	it("ends a drain: requests are handled again", async(function()
+		local handler
+		node.serve { timeout = 60000, call = function(_, _, body)
+			if body == "slow" then
+				handler = task.running()
+				task.wait()
+			end
+			return "r:" .. body
+		end }
+		local peer = node.pair()
+		local slow
+		task.fork(function()
+			slow = cluster.call(peer, 1, "slow")
+		end)
+		node.eventually(function() return handler end)
+		local drainer = begun(cluster.drain)
+		assert.is_true(task.cancel(drainer))
+		assert.equal("r:x", (cluster.call(peer, 1, "x")))
+		task.wakeup(handler)
+		node.eventually(function() return slow end)
+		assert.equal("r:slow", slow)
 	end))
 
 	it("can be called outside a task", function()

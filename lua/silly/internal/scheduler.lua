@@ -281,6 +281,7 @@ function scheduler.cancel(name, thread)
 		error(name .. ": the task cannot be cancelled now, it is resuming another coroutine", 3)
 	end
 	scheduler.current = thread -- what its variables log and do as they are closed is the task's
+	status[thread] = nil -- nobody hands it anything any more
 	disown(thread, false)
 	close(thread)
 	scheduler.current = current
