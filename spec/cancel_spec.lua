@@ -2,8 +2,10 @@ local silly = require "silly"
 local task = require "silly.task"
 local time = require "silly.time"
 local cluster = require "silly.net.cluster"
+local dns = require "silly.net.dns"
 local node = require "spec.support.node"
 local log = require "spec.support.log"
+local names = require "spec.support.dns"
 local process = require "spec.support.shell"
 
 local compile = loadstring or load -- luacheck: ignore
@@ -241,6 +243,17 @@ describe("task.cancel", function()
 		assert.is_true(task.cancel(host))
 		node.eventually(function() return gone end)
 		assert.same({ peer, 0 }, gone)
+	end))
+
+	it("ends a lookup", async(function()
+		dns.server(names.silent())
+		local thread = begun(function()
+			dns.lookup("a.test", dns.A, 60000)
+		end)
+		assert.equal("silly.net.dns", task.inspect()[thread].waits)
+		assert.is_true(task.cancel(thread)) -- node.after demands that it is not under way any more
+		dns.server()
+		names.close()
 	end))
 
 	it("ends a drain: requests are handled again", async(function()

@@ -24,27 +24,9 @@ local LONGEST = 100 * 365 * 24 * 3600 * 1000
 local sleeping = {}
 local callbacks, arguments = {}, {}
 
---- The slot of each task's last sleep. Never cleared, which would cost every sleep: `sleeping` says
---- whether it is still the task's.
----@type table<thread, integer>
-local slots = setmetatable({}, { __mode = "k" })
-
---- The slot that a task sleeps on, or nil.
-local function asleep(thread)
-	local slot = slots[thread]
-	return slot and sleeping[slot] == thread and slot or nil
-end
-
-scheduler.watch(function(thread)
-	local slot = asleep(thread)
-	if slot then
-		sleeping[slot] = nil
-		core.cancel_sleep(slot)
-	end
-end)
-
-scheduler.explain(function(thread)
-	return asleep(thread) and "silly.time"
+local slots = scheduler.track(sleeping, "silly.time", function(slot)
+	sleeping[slot] = nil
+	core.cancel_sleep(slot)
 end)
 
 loop.on(core.events.AWAKE, function(slot)

@@ -335,4 +335,26 @@ function scheduler.waits(thread)
 	return status[thread] == "WAIT" and "silly.task" or nil
 end
 
+--- What the modules share whose tasks wait on native slots: the table returned is to hold the slot
+--- of each task's last wait. It is never cleared, which would cost every wait: `waiting` says whether
+--- the slot is still the task's.
+---@param waiting table<integer, thread> who waits on each slot
+---@param name string the module, for task.inspect
+---@param take_back fun(slot: integer) ends the wait of a task that has ended
+---@return table<thread, integer> slots
+function scheduler.track(waiting, name, take_back)
+	local slots = setmetatable({}, { __mode = "k" })
+	scheduler.watch(function(thread)
+		local slot = slots[thread]
+		if slot and waiting[slot] == thread then
+			take_back(slot)
+		end
+	end)
+	scheduler.explain(function(thread)
+		local slot = slots[thread]
+		return slot and waiting[slot] == thread and name or nil
+	end)
+	return slots
+end
+
 return scheduler

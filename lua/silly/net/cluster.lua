@@ -61,10 +61,8 @@ local listeners = setmetatable({}, { __mode = "k" })
 ---@type table<integer, thread>
 local waiting = {}
 
---- The slot of each task's last request. Never cleared, which would cost every call: `waiting` says
---- whether it is still the task's.
----@type table<thread, integer>
-local slots = setmetatable({}, { __mode = "k" })
+-- The end of a request is still told when its task has ended, and frees the slot.
+local slots = scheduler.track(waiting, "silly.net.cluster", core.withdraw)
 
 --- The drain that each task waits for.
 ---@type table<thread, integer>
@@ -107,23 +105,10 @@ local function note(format, ...)
 	end
 end
 
---- The slot of the request that a task waits on, or nil.
-local function asking(task)
-	local slot = slots[task]
-	return slot and waiting[slot] == task and slot or nil
-end
-
-scheduler.explain(function(task)
-	return asking(task) and "silly.net.cluster"
-end)
-
+-- A task that ends while it drains: the others' requests are handled again.
 scheduler.watch(function(task)
-	local slot = asking(task)
-	if slot then
-		core.withdraw(slot) -- its end is still told, and frees the slot
-	end
 	if drains[task] then
-		core.end_drain(drains[task]) -- the others' requests are handled again
+		core.end_drain(drains[task])
 		drains[task] = nil
 	end
 end)
