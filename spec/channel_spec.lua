@@ -91,4 +91,64 @@ describe("silly.sync.channel", function()
 			assert(pipe:pop() == value)
 		end
 	end))
+
+	--- A task that pops once, and what it got.
+	local function popper(pipe)
+		local got = {}
+		local thread = task.fork(function()
+			got.value, got.why = pipe:pop()
+		end)
+		time.sleep(0)
+		return thread, got
+	end
+
+	it("forgets a waiter that was cancelled: another may wait, and no value is lost", async(function()
+		local pipe = channel.new()
+		local thread, nothing = popper(pipe)
+		assert.is_true(task.cancel(thread))
+		local _, got = popper(pipe)
+		pipe:push("a")
+		pipe:push("b")
+		time.sleep(0)
+		assert.same({}, nothing)
+		assert.same({ value = "a" }, got)
+		assert.equal("b", (pipe:pop()))
+	end))
+
+	it("takes a value back from a task that was cancelled before it could take it", async(function()
+		local pipe = channel.new()
+		local thread = popper(pipe)
+		for value = 1, 3 do
+			pipe:push(value)
+		end
+		assert.is_true(task.cancel(thread))
+		for value = 1, 3 do
+			assert.equal(value, (pipe:pop()))
+		end
+	end))
+
+	it("gives such a value to whoever waits meanwhile", async(function()
+		local pipe = channel.new()
+		local thread = popper(pipe)
+		local got
+		local second = task.fork(function()
+			got = pipe:pop()
+		end)
+		task.fork(function()
+			assert.is_true(task.cancel(thread))
+		end)
+		pipe:push("a") -- the first is ready behind both: the second waits when it is cancelled
+		time.sleep(0)
+		assert.equal("a", got)
+		assert.is_nil(task.status(second))
+	end))
+
+	it("tells its end to nobody when its waiter was cancelled", async(function()
+		local pipe = channel.new()
+		local thread, nothing = popper(pipe)
+		pipe:close("over")
+		assert.is_true(task.cancel(thread))
+		assert.same({ nil, "over" }, { pipe:pop() })
+		assert.same({}, nothing)
+	end))
 end)

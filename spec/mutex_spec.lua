@@ -101,6 +101,160 @@ describe("silly.sync.mutex", function()
 		assert.is_true(got)
 	end))
 
+	it("is freed by the collector when a task is cancelled with a plain guard", async(function()
+		local lock = mutex.new()
+		local holder
+		holder = task.fork(function()
+			local guard = lock:lock("key")
+			task.wait()
+			error(guard)
+		end)
+		time.sleep(0)
+		local got = false
+		task.fork(function()
+			lock:lock("key"):unlock()
+			got = true
+		end)
+		time.sleep(0)
+		assert.is_true(task.cancel(holder))
+		holder = nil -- luacheck: ignore
+		time.sleep(0)
+		collectgarbage()
+		collectgarbage()
+		time.sleep(0)
+		assert.is_true(got)
+		assert.is_nil(next(lock.locks))
+	end))
+
+	it("is freed at once when a task is cancelled with a guard to be closed", async(function()
+		local body = (loadstring or load) [[ -- luacheck: ignore
+			local lock, wait = (...)[1], (...)[2]
+			local guard <close> = lock:lock("key")
+			wait()
+		]]
+		if not body then
+			return -- no such variables in this Lua: see above
+		end
+		local lock = mutex.new()
+		local holder = task.fork(body, { lock, task.wait })
+		local got = false
+		task.fork(function()
+			lock:lock("key"):unlock()
+			got = true
+		end)
+		time.sleep(0)
+		assert.is_true(task.cancel(holder))
+		time.sleep(0)
+		assert.is_true(got)
+	end))
+
+	--- So many tasks that wait for a key, and what notes who has got it.
+	local function waiters(lock, count)
+		local threads, order = {}, {}
+		for number = 1, count do
+			threads[number] = task.fork(function()
+				local guard = lock:lock("key")
+				order[#order + 1] = number
+				guard:unlock()
+			end)
+		end
+		time.sleep(0)
+		return threads, order
+	end
+
+	it("passes over tasks that were cancelled while they waited", async(function()
+		local lock = mutex.new()
+		local held = lock:lock("key")
+		local threads, order = waiters(lock, 6)
+		for _, number in ipairs { 1, 3, 6 } do
+			assert.is_true(task.cancel(threads[number]))
+		end
+		held:unlock()
+		time.sleep(0)
+		assert.same({ 2, 4, 5 }, order)
+		assert.is_nil(next(lock.locks))
+	end))
+
+	it("passes over a task whose coroutine was closed or resumed from outside", async(function()
+		local lock = mutex.new()
+		local held = lock:lock("key")
+		local threads, order = waiters(lock, 3)
+		if coroutine.close then
+			assert(coroutine.close(threads[1]))
+		else
+			assert.is_false((coroutine.resume(threads[1]))) -- it cannot wait there, and fails
+		end
+		assert.is_false((coroutine.resume(threads[2])))
+		held:unlock()
+		time.sleep(0)
+		assert.same({ 3 }, order)
+		assert.is_nil(next(lock.locks))
+	end))
+
+	it("is handed on by a task that was cancelled before it could take it", async(function()
+		local lock = mutex.new()
+		local held = lock:lock("key")
+		local threads, order = waiters(lock, 4)
+		held:unlock()
+		assert.equal("READY", task.status(threads[1]))
+		assert.is_true(task.cancel(threads[1]))
+		assert.equal("READY", task.status(threads[2]))
+		assert.is_true(task.cancel(threads[2]))
+		time.sleep(0)
+		assert.same({ 3, 4 }, order)
+		held = lock:lock("key")
+		threads = waiters(lock, 1)
+		held:unlock()
+		assert.is_true(task.cancel(threads[1]))
+		assert.is_nil(next(lock.locks))
+	end))
+
+	it("is not had by a task that is woken from elsewhere", async(function()
+		local lock = mutex.new()
+		local held = lock:lock("key")
+		local threads, order = waiters(lock, 2)
+		task.wakeup(threads[2], "not the key")
+		time.sleep(0)
+		assert.same({}, order)
+		assert.equal("WAIT", task.status(threads[2]))
+		task.wakeup(threads[1])
+		held:unlock() -- to the first, which is ready already
+		time.sleep(0)
+		assert.same({ 1, 2 }, order)
+	end))
+
+	it("does not take a later task on the same coroutine for the one that holds it", async(function()
+		local lock = mutex.new()
+		local guard
+		local first = task.fork(function()
+			guard = lock:lock("key")
+		end)
+		time.sleep(0)
+		local got = false
+		local second = task.fork(function()
+			lock:lock("key"):unlock()
+			got = true
+		end)
+		assert.equal(first, second)
+		time.sleep(0)
+		assert.is_false(got)
+		guard:unlock()
+		time.sleep(0)
+		assert.is_true(got)
+	end))
+
+	it("hands on to a thousand waiters in their order", async(function()
+		local lock = mutex.new()
+		local held = lock:lock("key")
+		local _, order = waiters(lock, 1000)
+		held:unlock()
+		time.sleep(0)
+		assert.equal(1000, #order)
+		for number = 1, 1000 do
+			assert(order[number] == number)
+		end
+	end))
+
 	it("keeps keys, and mutexes, apart", async(function()
 		local one, other = mutex.new(), mutex.new()
 		local guards = { one:lock("a"), one:lock("b"), other:lock("a") }

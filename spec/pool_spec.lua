@@ -4,6 +4,7 @@ local task = require "silly.task"
 local time = require "silly.time"
 local trace = require "silly.trace"
 local log = require "spec.support.log"
+local echo = require "spec.support.echo"
 
 --- Leaves at least one coroutine in the pool.
 local function fill()
@@ -101,6 +102,75 @@ describe("a coroutine that is used again", function()
 		assert.are_not.equal(failed, thread)
 		time.sleep(0)
 		assert.is_true(ran)
+	end))
+
+	it("is not used again after its task was cancelled, whatever it did", async(function()
+		local ways = {
+			function() end, -- cancelled before it begins
+			task.wait,
+			coroutine.yield,
+			function() time.sleep(60000) end,
+			function()
+				time.after(60000, function() end)
+				task.wait()
+			end,
+		}
+		for number, way in ipairs(ways) do
+			fill()
+			local thread = task.fork(way)
+			if number > 1 then
+				time.sleep(0)
+			end
+			assert.is_true(task.cancel(thread))
+			local seen = {}
+			for index = 1, 5 do
+				local other = task.fork(function(value)
+					time.sleep(0)
+					seen[#seen + 1] = value
+				end, index)
+				assert.are_not.equal(thread, other)
+				assert.is_false(task.cancel(thread))
+				assert.equal("READY", task.status(other))
+			end
+			time.sleep(0)
+			time.sleep(1)
+			table.sort(seen)
+			assert.same({ 1, 2, 3, 4, 5 }, seen)
+		end
+	end))
+
+	it("is not taken for the one that slept or asked on it before", async(function()
+		local node, threads = echo.open(), {}
+		for _ = 1, 3 do
+			threads[#threads + 1] = task.fork(function()
+				time.sleep(0)
+				assert(node.ask("x") == "x")
+			end)
+		end
+		while task.status(threads[1]) or task.status(threads[2]) or task.status(threads[3]) do
+			time.sleep(0)
+		end
+		-- The same coroutines wait for a wakeup now, and others use the places of their sleeps and calls.
+		local parked, ended = {}, 0
+		for index = 1, 3 do
+			parked[index] = task.fork(task.wait)
+			assert(parked[index] == threads[1] or parked[index] == threads[2] or parked[index] == threads[3])
+		end
+		for _ = 1, 3 do
+			task.fork(function()
+				time.sleep(5)
+				assert(node.ask("y") == "y")
+				ended = ended + 1
+			end)
+		end
+		time.sleep(0)
+		for index = 1, 3 do
+			assert.is_true(task.cancel(parked[index]))
+		end
+		while ended < 3 do
+			time.sleep(1)
+		end
+		node.close()
 	end))
 
 	it("is one of many: more tasks at once than the pool keeps", async(function()

@@ -51,6 +51,38 @@ describe("silly.sync.waitgroup", function()
 		end
 	end))
 
+	it("counts a member that was cancelled as one that has ended", async(function()
+		local group = waitgroup.new()
+		local parked = group:fork(task.wait)
+		time.sleep(0)
+		local unborn = group:fork(error)
+		assert.equal(2, group.count)
+		assert.is_true(task.cancel(unborn))
+		assert.is_false(task.cancel(unborn))
+		assert.equal(1, group.count)
+		task.fork(task.cancel, parked)
+		group:wait()
+		assert.equal(0, group.count)
+	end))
+
+	it("passes over a waiter that was cancelled, before and after the end of the group", async(function()
+		local group = waitgroup.new()
+		local member, woken, threads = group:fork(task.wait), {}, {}
+		for number = 1, 4 do
+			threads[number] = task.fork(function()
+				group:wait()
+				woken[#woken + 1] = number
+			end)
+		end
+		time.sleep(0)
+		assert.is_true(task.cancel(threads[1]))
+		task.wakeup(member)
+		task.fork(task.cancel, threads[3])
+		-- The member ends, the waiters are ready behind the task that cancels one of them.
+		time.sleep(0)
+		assert.same({ 2, 4 }, woken)
+	end))
+
 	it("gives its functions no argument", async(function()
 		local group = waitgroup.new()
 		local count

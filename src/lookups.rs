@@ -65,6 +65,13 @@ impl Lookups {
         self.conclude(reactor, id, Err(Reason::Timeout));
     }
 
+    /// Ends the lookup in a slot as its deadline would: whoever asked is gone.
+    pub fn withdraw(&mut self, reactor: &mut Reactor, slot: u32) {
+        if let Some(id) = self.pending.at(slot) {
+            self.time_out(reactor, id);
+        }
+    }
+
     fn conclude(&mut self, reactor: &mut Reactor, id: Id, answer: Answer) {
         let Some(known) = self.pending.get_mut(id) else { return };
         if known.answer.is_some() {

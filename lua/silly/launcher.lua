@@ -110,8 +110,8 @@ local main = scheduler.fork(function()
 	chunk(unpack(arg))
 	running = false -- from now on another task may have this one's thread
 end)
-scheduler.watch(function(task)
-	failed = failed or running and task == main
+scheduler.watch(function(task, by_error)
+	failed = failed or by_error and running and task == main
 end)
 local status = loop.run("silly")
 if failed and not loop.exit_status then

@@ -50,6 +50,19 @@ function task.wakeup(thread, value)
 	scheduler.ready(thread, value)
 end
 
+--- Ends a task that waits, sleeps or is ready: what it waits for is taken back at once, and an
+--- answer that still comes is ignored. From Lua 5.4 on its to-be-closed variables are closed, in
+--- here; before that its coroutine is dropped, and what it holds is left to the collector.
+--- A cancelled handler of a request leaves it without an answer, a cancelled accept callback costs
+--- the connection, and a cancelled member of a wait group counts as ended.
+---@param thread thread
+---@return boolean ended false if it had ended already, or is no task
+function task.cancel(thread)
+	check.type("task.cancel", "the first argument", thread, "thread")
+	local ended = scheduler.cancel("task.cancel", thread)
+	return ended
+end
+
 --- The running task; inside a coroutine of the script's own still the task around it, and in a
 --- main chunk that is no task the main thread.
 ---@return thread?
@@ -71,14 +84,16 @@ function task.taskstat()
 	return scheduler.count()
 end
 
---- All tasks, each with its status and its traceback.
----@return table<thread, {status: string, traceback: string}>
+--- All tasks, each with its status, its traceback, and the module that it waits for: "silly.time"
+--- while it sleeps, "silly.task" until a wakeup, and so on; nil when it is ready or runs.
+---@return table<thread, {status: string, traceback: string, waits: string?}>
 function task.tasks()
 	local all = {}
 	for thread, state in pairs(status) do
 		all[thread] = {
 			status = state,
 			traceback = debug and debug.traceback(thread) or tostring(thread),
+			waits = scheduler.waits(thread),
 		}
 	end
 	return all

@@ -24,6 +24,11 @@ local LONGEST = 100 * 365 * 24 * 3600 * 1000
 local sleeping = {}
 local callbacks, arguments = {}, {}
 
+local slots = scheduler.track(sleeping, "silly.time", function(slot)
+	sleeping[slot] = nil
+	core.cancel_sleep(slot)
+end)
+
 loop.on(core.events.AWAKE, function(slot)
 	local thread = sleeping[slot]
 	sleeping[slot] = nil
@@ -55,7 +60,8 @@ end
 function time.sleep(ms)
 	ms = check.integer("time.sleep", "the time in milliseconds", ms, -LONGEST, LONGEST)
 	local current = scheduler.task("time.sleep")
-	sleeping[core.sleep(max(ms, 0))] = current
+	local slot = core.sleep(max(ms, 0))
+	sleeping[slot], slots[current] = current, slot
 	scheduler.suspend()
 end
 

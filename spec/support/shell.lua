@@ -88,17 +88,25 @@ function process.start(text)
 	return child
 end
 
---- Compiles the C host for the Lua that runs the specs; its path, or nil where that cannot be done.
-function process.host()
-	local include = "lua" .. _VERSION:match("%d.%d")
-	local library = include
-	if rawget(_G, "jit") then
-		include, library = "luajit-2.1", "luajit-5.1"
-	end
-	local path = process.dir .. "/host"
-	local output = capture(("cc -o '%s' '%s/spec/support/host.c' -I/usr/include/%s -l%s -Wl,-E 2>&1; echo $?")
-		:format(path, root, include, library))
+--- Compiles C code of spec/support for the Lua that runs the specs; the file's path, or nil and what
+--- the compiler said where that cannot be done.
+local function compile(source, name, options)
+	local include = rawget(_G, "jit") and "luajit-2.1" or "lua" .. _VERSION:match("%d.%d")
+	local path = process.dir .. "/" .. name
+	local output = capture(("cc -o '%s' '%s/spec/support/%s' -I/usr/include/%s %s 2>&1; echo $?"):format(
+		path, root, source, include, options))
 	return output:match("0\n$") and path or nil, output
+end
+
+--- The C host.
+function process.host()
+	local library = rawget(_G, "jit") and "luajit-5.1" or "lua" .. _VERSION:match("%d.%d")
+	return compile("host.c", "host", "-Wl,-E -l" .. library)
+end
+
+--- The C module that yields, where scripts of this directory can require it.
+function process.yielder()
+	return compile("yielder.c", "yielder.so", "-shared -fPIC")
 end
 
 return process

@@ -128,6 +128,14 @@ impl Cluster {
         self.enqueue(reactor, kind, peer, Some(unsent), timeout)
     }
 
+    /// Ends the request in a slot as its deadline would: whoever asked is gone. Its event is still
+    /// delivered, because that is what frees the slot.
+    pub fn withdraw(&mut self, reactor: &mut Reactor, slot: u32) {
+        if let Some(request) = self.requests.at(slot) {
+            self.expire(reactor, request);
+        }
+    }
+
     /// Takes a request in and lets it wait in its peer's queue.
     fn enqueue(
         &mut self,

@@ -261,10 +261,16 @@ impl Cluster {
     /// A request's deadline has come.
     pub fn time_out(&mut self, reactor: &mut Reactor, id: Id) {
         let Some(request) = self.requests.get(id) else { return };
-        let peer = request.peer;
         if request.kind != Kind::Drain && !matches!(request.stage, Stage::Over) {
             self.totals.timeouts += 1;
         }
+        self.expire(reactor, id);
+    }
+
+    /// Ends a request that is not to be waited for any longer, however far it has come.
+    pub(super) fn expire(&mut self, reactor: &mut Reactor, id: Id) {
+        let Some(request) = self.requests.get(id) else { return };
+        let peer = request.peer;
         match request.stage {
             Stage::Asked { session } => {
                 self.sessions.cancel(session);

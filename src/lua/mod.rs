@@ -1,6 +1,7 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
-//! - `time`, `turns`, `cluster`, `dns`: what is called seldom, through mlua's safe interface.
+//! - `time`, `turns`, `cluster`, `dns`, `cancel`: what is called seldom, through mlua's safe
+//!   interface.
 //! - `hot`, `events`: what is called for every message, through the raw C interface; `raw`: what
 //!   these two stand on; `trace`: trace ids as Lua values.
 //! - `zproto`: the face of the zproto room, raw too.
@@ -9,6 +10,7 @@
 //! are the Lua files' business. mlua's async functions are not used: outside mlua's own executor
 //! they yield an address inside this library to whoever resumed the coroutine.
 
+mod cancel;
 mod cluster;
 mod dns;
 mod events;
@@ -57,6 +59,7 @@ fn open(lua: &Lua) -> Result<Table> {
     turns::register(lua, &core, &shared)?;
     cluster::register(lua, &core, &shared)?;
     dns::register(lua, &core, &shared)?;
+    cancel::register(lua, &core, &shared)?;
     events::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &events::FUNCTIONS)?;

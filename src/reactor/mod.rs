@@ -170,19 +170,28 @@ impl Reactor {
         if !self.timers.get(timer).is_some_and(|timer| timer.callback) {
             return false; // a task that sleeps must wake, whatever number a script makes up
         }
-        let timer = self.timers.remove(timer);
-        timer.is_some_and(|timer| {
-            self.deadlines.remove(timer.entry);
-            true
-        })
+        self.drop_timer(timer);
+        true
+    }
+
+    /// Takes back the timer in a slot, of a task that will not wake any more. Lua asks only for
+    /// slots that it knows to be a sleeper's.
+    pub fn cancel_sleep(&mut self, slot: u32) {
+        if let Some(timer) = self.timers.at(slot) {
+            self.drop_timer(timer);
+        }
     }
 
     /// Drops all of the script's timers.
     pub fn forget_timers(&mut self) {
         for timer in self.timers.ids() {
-            if let Some(timer) = self.timers.remove(timer) {
-                self.deadlines.remove(timer.entry);
-            }
+            self.drop_timer(timer);
+        }
+    }
+
+    fn drop_timer(&mut self, timer: Id) {
+        if let Some(timer) = self.timers.remove(timer) {
+            self.deadlines.remove(timer.entry);
         }
     }
 

@@ -72,6 +72,10 @@ local function call(fn, ...)
 	return fn(...)
 end
 
+--- Called with each task that returns, once somebody wants to know.
+---@type fun(thread: thread)?
+local returned
+
 --- What a coroutine runs: one task's function after the other, each with just its own arguments.
 local function body()
 	local thread = co_running()
@@ -79,6 +83,9 @@ local function body()
 		call(co_yield(SUSPEND))
 		status[thread] = nil
 		traces[thread] = nil
+		if returned then
+			returned(thread)
+		end
 		local full = pooled >= POOL_LIMIT
 		if not full then
 			pooled = pooled + 1
@@ -106,9 +113,9 @@ local function obtain()
 	return thread
 end
 
---- Called with each task that ends by an error, before its coroutine is closed. One that knows
---- what the task was for returns that.
----@type (fun(thread: thread): string?)[]
+--- Called with each task that ends otherwise than by returning, before its coroutine is closed. One
+--- that knows what the task was for returns that.
+---@type (fun(thread: thread, failed: boolean): string?)[]
 local watchers = {}
 
 --- Logs; replaced by silly.logger, which needs this file first.
@@ -116,30 +123,41 @@ scheduler.report = function(message)
 	io.stderr:write(message, "\n")
 end
 
-local function fail(thread, problem)
-	scheduler.current = thread -- the log line carries its trace id
-	local named, text = pcall(tostring, problem)
-	text = named and text or "(an error object whose tostring fails)"
-	local trail = traceback and traceback(thread, text) or text
+--- Takes back what a task waits for and what it owes: it ends without returning.
+---@return string? duty what the task was for
+local function disown(thread, failed)
 	local duty
 	for index = 1, #watchers do
-		duty = watchers[index](thread) or duty
+		duty = watchers[index](thread, failed) or duty
 	end
-	pcall(scheduler.report, (duty or "[silly] task") .. " failed: " .. trail)
+	return duty
+end
+
+--- Ends such a task, and closes what is left of it. Its coroutine is never used again.
+---@param problem any? what it failed with
+local function close(thread, problem)
 	status[thread] = nil
 	if co_close then
 		local closed, again = co_close(thread)
 		if not closed and again ~= problem then
-			pcall(scheduler.report, "[silly] closing the failed task: " .. tostring(again))
+			pcall(scheduler.report, "[silly] closing the ended task: " .. tostring(again))
 		end
 	end
 	traces[thread] = nil
 end
 
---- Goes on with a task until it waits or ends.
+local function fail(thread, problem)
+	scheduler.current = thread -- the log line carries its trace id
+	local named, text = pcall(tostring, problem)
+	text = named and text or "(an error object whose tostring fails)"
+	local trail = traceback and traceback(thread, text) or text
+	pcall(scheduler.report, (disown(thread, true) or "[silly] task") .. " failed: " .. trail)
+	close(thread, problem)
+end
+
+--- Goes on with a task until it waits or ends. Its status is "RUN" already.
 local function resume(thread, ...)
 	scheduler.current = thread
-	status[thread] = "RUN"
 	local ok, yielded = co_resume(thread, ...)
 	while yielded == PROBE do
 		ok, yielded = co_resume(thread)
@@ -156,13 +174,16 @@ end
 --- Starts a task at once, without the ready queue. Only for the loop, between events.
 function scheduler.start(fn, ...)
 	if not scheduler.stopped then
-		resume(obtain(), fn, ...)
+		local thread = obtain()
+		status[thread] = "RUN"
+		resume(thread, fn, ...)
 	end
 end
 
---- Goes on at once with a task that waited for an event. Only for the loop.
+--- Goes on at once with a task that waited for an event, unless it has been cancelled meanwhile.
+--- Only for the loop.
 function scheduler.resume(thread, ...)
-	if not scheduler.stopped then
+	if status[thread] and not scheduler.stopped then
 		resume(thread, ...)
 	end
 end
@@ -188,7 +209,7 @@ function scheduler.ready(thread, value)
 	end
 end
 
---- How many tasks are ready.
+--- How many tasks are ready. One that was cancelled counts until its turn would have come.
 function scheduler.count()
 	return count
 end
@@ -208,7 +229,9 @@ function scheduler.drain()
 		for index = 1, now do
 			local thread, value, fn = now_threads[index], now_values[index], now_functions[index]
 			now_threads[index], now_values[index], now_functions[index] = nil, nil, nil
-			if not scheduler.stopped then
+			-- One that has been cancelled meanwhile has no status any more.
+			if status[thread] == "READY" and not scheduler.stopped then
+				status[thread] = "RUN"
 				if fn == false then
 					resume(thread, value)
 				else
@@ -233,6 +256,9 @@ function scheduler.task(name)
 	elseif not co_yieldable then
 		co_yield(PROBE) -- raises here, before anything is registered that would wake the task
 	elseif not co_yieldable() then
+		if not status[current] then
+			error(name .. " cannot wait here: the task has ended, and its variables are being closed", 3)
+		end
 		error(
 			name .. " cannot wait here: a C function (table.sort, string.gsub, require ...) is in between",
 			3
@@ -241,15 +267,94 @@ function scheduler.task(name)
 	return current
 end
 
+--- Ends a task that does not run: whatever it waits for, or whether it is only ready.
+---@param name string the public function
+---@param thread thread
+---@return boolean ended false when there is no such task any more
+function scheduler.cancel(name, thread)
+	local current, state = scheduler.current, co_status(thread)
+	if not status[thread] then
+		return false
+	elseif thread == current or state == "running" then
+		error(name .. ": the running task cannot be cancelled; let it return or raise an error", 3)
+	elseif state == "normal" then
+		error(name .. ": the task cannot be cancelled now, it is resuming another coroutine", 3)
+	end
+	scheduler.current = thread -- what its variables log and do as they are closed is the task's
+	status[thread] = nil -- nobody hands it anything any more
+	disown(thread, false)
+	close(thread)
+	scheduler.current = current
+	return true
+end
+
 --- Waits until the loop goes on with the running task.
 ---@async
 function scheduler.suspend()
 	return co_yield(SUSPEND)
 end
 
---- Asks to be told of tasks that end by an error.
+--- Asks to be told of tasks that end otherwise than by returning: they have failed, or else been
+--- cancelled. Called before the coroutine is closed.
+---@param watcher fun(thread: thread, failed: boolean): string? what the task was for, if it knows
 function scheduler.watch(watcher)
 	watchers[#watchers + 1] = watcher
+end
+
+--- Asks to be told of tasks that return: their coroutines are other tasks' from then on.
+---@param watcher fun(thread: thread)
+function scheduler.watch_returns(watcher)
+	local before = returned
+	returned = before and function(thread)
+		before(thread)
+		watcher(thread)
+	end or watcher
+end
+
+---@type (fun(thread: thread): string?)[]
+local explainers = {}
+
+--- Adds somebody who knows what some tasks wait for.
+---@param explainer fun(thread: thread): string? the name of the module that goes on with a task
+function scheduler.explain(explainer)
+	explainers[#explainers + 1] = explainer
+end
+
+--- The module that a task waits for, "silly.task" for a wakeup; nil when it does not wait.
+---@return string?
+function scheduler.waits(thread)
+	if status[thread] == "READY" or thread == scheduler.current then
+		return nil
+	end
+	for index = 1, #explainers do
+		local name = explainers[index](thread)
+		if name then
+			return name
+		end
+	end
+	return status[thread] == "WAIT" and "silly.task" or nil
+end
+
+--- What the modules share whose tasks wait on native slots: the table returned is to hold the slot
+--- of each task's last wait. It is never cleared, which would cost every wait: `waiting` says whether
+--- the slot is still the task's.
+---@param waiting table<integer, thread> who waits on each slot
+---@param name string the module, for task.inspect
+---@param take_back fun(slot: integer) ends the wait of a task that has ended
+---@return table<thread, integer> slots
+function scheduler.track(waiting, name, take_back)
+	local slots = setmetatable({}, { __mode = "k" })
+	scheduler.watch(function(thread)
+		local slot = slots[thread]
+		if slot and waiting[slot] == thread then
+			take_back(slot)
+		end
+	end)
+	scheduler.explain(function(thread)
+		local slot = slots[thread]
+		return slot and waiting[slot] == thread and name or nil
+	end)
+	return slots
 end
 
 return scheduler

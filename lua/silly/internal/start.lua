@@ -105,7 +105,7 @@ local function script_is_ending(script)
 end
 
 --- LuaJIT runs hooks with a mark set under which a C function that yields crashes. An error that
---- passes through a coroutine clears it.
+--- is caught by a pcall begun before the hook clears it: one waits here, to be resumed in there.
 local function leave_hook()
 	if ONE_HOOK then
 		local parked = coroutine.create(function()
@@ -114,6 +114,7 @@ local function leave_hook()
 				error("leave the hook", 0)
 			end)
 		end)
+		coroutine.resume(parked)
 		return parked
 	end
 end
@@ -181,7 +182,6 @@ local function arm(script)
 		if armed and on_main_thread() and script_is_ending(script) then
 			start.disarm()
 			if parked then
-				coroutine.resume(parked)
 				coroutine.resume(parked)
 			end
 			local status = loop.run("silly")

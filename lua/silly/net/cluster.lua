@@ -61,6 +61,9 @@ local listeners = setmetatable({}, { __mode = "k" })
 ---@type table<integer, thread>
 local waiting = {}
 
+-- The end of a request is still told when its task has ended, and frees the slot.
+local slots = scheduler.track(waiting, "silly.net.cluster", core.withdraw)
+
 --- The drain that each task waits for.
 ---@type table<thread, integer>
 local drains = {}
@@ -74,7 +77,7 @@ end
 --- Waits for the end of a request: data or true; or nil and why not.
 ---@async
 local function await(slot, task)
-	waiting[slot] = task
+	waiting[slot], slots[task] = task, slot
 	return suspend()
 end
 
@@ -102,7 +105,7 @@ local function note(format, ...)
 	end
 end
 
--- A task that is cancelled while it drains: the others' requests are handled again.
+-- A task that ends while it drains: the others' requests are handled again.
 scheduler.watch(function(task)
 	if drains[task] then
 		core.end_drain(drains[task])

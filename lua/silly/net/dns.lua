@@ -40,6 +40,9 @@ local TYPES = { [dns.A] = true, [dns.AAAA] = true, [dns.SRV] = true }
 ---@type table<integer, thread>
 local waiting = {}
 
+-- The end of a lookup is still told when its task has ended, and frees the slot.
+local slots = scheduler.track(waiting, "silly.net.dns", core.withdraw_lookup)
+
 loop.on(core.events.LOOKED_UP, function(slot)
 	local task = waiting[slot]
 	waiting[slot] = nil
@@ -76,7 +79,7 @@ local function ask(caller, name, kind, timeout, first)
 		local slot
 		slot, why = core.lookup(name, kind, timeout)
 		if slot then
-			waiting[slot] = task
+			waiting[slot], slots[task] = task, slot
 			found, why = scheduler.suspend()
 		end
 	else

@@ -1,14 +1,14 @@
 --- Values from many tasks to one: pushing never waits, popping does.
 
 local scheduler = require "silly.internal.scheduler"
+local line = require "silly.sync.line"
 local queue = require "silly.sync.queue"
-local task = require "silly.task"
 
 ---@class silly.sync.channel
 local channel = {}
 local mt = { __index = channel, __name = "silly.sync.channel" }
 
---- What a waiting pop is woken with: a value, or the channel's end.
+--- What a waiting pop is handed: a value, or the channel's end.
 local CLOSED = {}
 
 --- Sends a value, which is neither nil nor false. Never waits.
@@ -21,15 +21,18 @@ function channel:push(value)
 	elseif not value then
 		return false, "nil data"
 	end
-	local waiter = self.waiter
-	if waiter then
-		-- Handed over directly: no other pop can come in between.
-		self.waiter = nil
-		task.wakeup(waiter, value)
-	else
+	-- Handed over directly: no other pop can come in between.
+	if not self.line:hand(value) then
 		self.values:push(value)
 	end
 	return true, nil
+end
+
+--- A value comes back from a task that ended before it could take it: it is still the oldest.
+local function take_back(self, value)
+	if value ~= CLOSED and not self.line:hand(value) then
+		self.values:unpop(value)
+	end
 end
 
 --- Takes the oldest value, or waits for one. What was pushed before a close is still delivered.
@@ -42,11 +45,10 @@ function channel:pop()
 		return value, nil
 	elseif self.reason then
 		return nil, self.reason
-	elseif self.waiter then
+	elseif self.line:first() then
 		return nil, "channel is mpsc"
 	end
-	self.waiter = scheduler.task("channel:pop")
-	value = task.wait()
+	value = self.line:wait(scheduler.task("channel:pop"))
 	if value == CLOSED then
 		return nil, self.reason
 	end
@@ -57,11 +59,7 @@ end
 ---@param reason string? "channel closed" by default
 function channel:close(reason)
 	self.reason = reason or "channel closed"
-	local waiter = self.waiter
-	if waiter then
-		self.waiter = nil
-		task.wakeup(waiter, CLOSED)
-	end
+	self.line:hand(CLOSED)
 end
 
 --- Drops what was pushed and not popped; a waiting task goes on waiting.
@@ -74,7 +72,9 @@ local module = {}
 --- An empty, open channel.
 ---@return silly.sync.channel
 function module.new()
-	return setmetatable({ values = queue.new() }, mt)
+	local made = { values = queue.new() }
+	made.line = line.new("silly.sync.channel", made, take_back)
+	return setmetatable(made, mt)
 end
 
 return module

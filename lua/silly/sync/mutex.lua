@@ -1,8 +1,12 @@
 --- Locks by key: one task at a time holds a key, the others wait in the order they came.
 
+local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
-local queue = require "silly.sync.queue"
-local task = require "silly.task"
+local line = require "silly.sync.line"
+
+if core.loaded.mutex then
+	return core.loaded.mutex
+end
 
 ---@class silly.sync.mutex
 local mutex = {}
@@ -11,28 +15,36 @@ local mutex_mt = { __index = mutex, __name = "silly.sync.mutex" }
 ---@class silly.sync.mutex.guard
 local guard = {}
 
---- Hands a key on to the next in line, or frees it.
-local function hand_on(locks, key, lock)
+--- What stands for each task that has locked something. Not its thread, which a later task may
+--- have, and through which a lock would keep the guards of a dropped task from being collected.
+---@type table<thread, table>
+local owners = setmetatable({}, { __mode = "k" })
+
+scheduler.watch_returns(function(thread)
+	owners[thread] = nil
+end)
+
+--- Ends one hold of a lock. The last one hands the key to the next in line, or frees it.
+local function let_go(lock)
 	lock.holds = lock.holds - 1
 	if lock.holds > 0 then
 		return
 	end
-	local heir = lock.waiters:pop()
+	-- Straight to the heir: whoever locks again at once queues behind those that waited.
+	local heir = lock.line and lock.line:hand(lock)
 	if heir then
-		-- Straight to the heir: whoever locks again at once queues behind those that waited.
-		lock.owner, lock.holds = heir, 1
-		task.wakeup(heir)
+		lock.owner, lock.holds = owners[heir], 1
 	else
-		locks[key] = nil
+		lock.locks[lock.key] = nil
 	end
 end
 
---- Ends one hold, if it has not ended.
+--- Ends a hold, if it has not ended.
 local function release(hold)
 	local lock = hold.lock
 	if lock then
 		hold.lock = nil
-		hand_on(hold.locks, hold.key, lock)
+		let_go(lock)
 	end
 end
 
@@ -52,8 +64,8 @@ local guard_mt = {
 
 local newproxy = rawget(_G, "newproxy")
 
-local function new_guard(locks, key, lock)
-	local hold = { locks = locks, key = key, lock = lock }
+local function new_guard(lock)
+	local hold = { lock = lock }
 	local made = setmetatable({ hold = hold }, guard_mt)
 	if newproxy then
 		-- 5.1 and LuaJIT do not finalise tables: a userdata that only the guard knows stands in.
@@ -75,21 +87,27 @@ function mutex:lock(key)
 		error("mutex:lock: the key must not be nil", 2)
 	end
 	local current = scheduler.task("mutex:lock")
+	local owner = owners[current]
+	if not owner then
+		owner = {}
+		owners[current] = owner
+	end
 	local locks = self.locks
 	local lock = locks[key]
 	if not lock then
-		lock = { owner = current, holds = 1, waiters = queue.new() }
+		lock = { locks = locks, key = key, owner = owner, holds = 1 }
 		locks[key] = lock
-	elseif lock.owner == current then
+	elseif lock.owner == owner then
 		lock.holds = lock.holds + 1
 	else
-		lock.waiters:push(current)
-		task.wait() -- whoever hands the key on has made this task its owner
+		lock.line = lock.line or line.new("silly.sync.mutex", lock, let_go)
+		lock.line:wait(current) -- whoever hands the key on has made this task its owner
 	end
-	return new_guard(locks, key, lock)
+	return new_guard(lock)
 end
 
 local module = {}
+core.loaded.mutex = module
 
 --- A mutex of which no key is held.
 ---@return silly.sync.mutex

@@ -20,6 +20,17 @@ function queue:push(value)
 	self[self.last] = value
 end
 
+--- The oldest value, which stays; nil when there is none.
+function queue:first_value()
+	return self[self.first]
+end
+
+--- Puts a value before all others.
+function queue:unpop(value)
+	self.first = self.first - 1
+	self[self.first] = value
+end
+
 --- Takes the oldest value out; nil when there is none.
 function queue:pop()
 	local first = self.first
@@ -35,6 +46,21 @@ function queue:pop()
 		self.first = first + 1
 	end
 	return value
+end
+
+--- Drops all values but those which a function asks to keep.
+---@param keep fun(value: any): boolean
+function queue:retain(keep)
+	local kept = self.first - 1
+	for index = self.first, self.last do
+		local value = self[index]
+		self[index] = nil
+		if keep(value) then
+			kept = kept + 1
+			self[kept] = value
+		end
+	end
+	self.last = kept
 end
 
 --- Drops everything.

@@ -1,8 +1,14 @@
 --- Waiting for a group of tasks to end.
 
+local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
+local line = require "silly.sync.line"
 local task = require "silly.task"
+
+if core.loaded.waitgroup then
+	return core.loaded.waitgroup
+end
 
 ---@class silly.sync.waitgroup
 ---@field count integer tasks that have not ended
@@ -17,11 +23,9 @@ local groups = setmetatable({}, { __mode = "k" })
 local function done(group)
 	group.count = group.count - 1
 	if group.count <= 0 then
-		local waiters = group.waiters
-		group.waiters = {}
-		for index = 1, #waiters do
-			task.wakeup(waiters[index])
-		end
+		repeat
+			local woken = group.line:hand(true)
+		until not woken
 	end
 end
 
@@ -37,7 +41,7 @@ local function member(fn)
 	leave()
 end
 
--- A task that ends by an error, which the scheduler logs, counts as one that has ended.
+-- A task that fails, which the scheduler logs, or is cancelled counts as one that has ended.
 scheduler.watch(function(thread)
 	local group = groups[thread]
 	if group then
@@ -62,18 +66,17 @@ end
 ---@async
 function waitgroup:wait()
 	while self.count > 0 do
-		local current = scheduler.task("waitgroup:wait")
-		self.waiters[#self.waiters + 1] = current
-		task.wait()
+		self.line:wait(scheduler.task("waitgroup:wait"))
 	end
 end
 
 local module = {}
+core.loaded.waitgroup = module
 
 --- A group without tasks.
 ---@return silly.sync.waitgroup
 function module.new()
-	return setmetatable({ count = 0, waiters = {} }, mt)
+	return setmetatable({ count = 0, line = line.new("silly.sync.waitgroup") }, mt)
 end
 
 return module
