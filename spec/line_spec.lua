@@ -3,10 +3,10 @@
 local task = require "silly.task"
 local time = require "silly.time"
 local scheduler = require "silly.internal.scheduler"
-local line = require "silly.sync.line"
-local queue = require "silly.sync.queue"
+local line = require "silly.internal.line"
+local queue = require "silly.internal.queue"
 
-describe("silly.sync.line", function()
+describe("silly.internal.line", function()
 	--- So many tasks that stand in a line.
 	local function stand(row, count, got)
 		local threads = {}
@@ -103,7 +103,7 @@ describe("silly.sync.line", function()
 	end))
 end)
 
-describe("silly.sync.queue", function()
+describe("silly.internal.queue", function()
 	local function contents(values)
 		local list = {}
 		for value in function() return values:pop() end do

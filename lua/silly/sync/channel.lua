@@ -1,8 +1,8 @@
 --- Values from many tasks to one: pushing never waits, popping does.
 
 local scheduler = require "silly.internal.scheduler"
-local line = require "silly.sync.line"
-local queue = require "silly.sync.queue"
+local line = require "silly.internal.line"
+local queue = require "silly.internal.queue"
 
 ---@class silly.sync.channel
 local channel = {}

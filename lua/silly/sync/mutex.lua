@@ -2,7 +2,7 @@
 
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
-local line = require "silly.sync.line"
+local line = require "silly.internal.line"
 
 if core.loaded.mutex then
 	return core.loaded.mutex

@@ -3,7 +3,7 @@
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
-local line = require "silly.sync.line"
+local line = require "silly.internal.line"
 local task = require "silly.task"
 
 if core.loaded.waitgroup then

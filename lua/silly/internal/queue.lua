@@ -1,4 +1,4 @@
---- First in, first out, at a constant cost: what the others of this folder wait in.
+--- First in, first out, at a constant cost: what lines and channels keep things in.
 
 local queue = {}
 queue.__index = queue

@@ -1,12 +1,12 @@
 --- Tasks that stand in line: each waits until it is handed something, in the order they came. What
---- the others of this folder share.
+--- mutexes, channels and wait groups share.
 --
 -- A task may end while it stands here, or after it was handed something and before it could take
 -- it. The first is passed over, and in the second case the thing goes back to where it came from.
 
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
-local queue = require "silly.sync.queue"
+local queue = require "silly.internal.queue"
 local task = require "silly.task"
 
 if core.loaded.line then
@@ -16,7 +16,7 @@ end
 local co_status, max = coroutine.status, math.max
 local status = scheduler.status
 
----@class silly.sync.line
+---@class silly.internal.line
 ---@field private tasks table those who wait, oldest first, and perhaps some that have ended
 ---@field private ended integer how many are known to have ended
 ---@field private limit integer at this length the others are looked for
@@ -29,7 +29,7 @@ local SHORT = 16
 
 --- The line each waiting task stands in. Weak both ways: on 5.1 and LuaJIT a line would keep its
 --- tasks alive through here, and a task that waits keeps its line.
----@type table<thread, silly.sync.line>
+---@type table<thread, silly.internal.line>
 local places = setmetatable({}, { __mode = "kv" })
 
 --- What each task was handed and has not taken yet.
@@ -40,7 +40,7 @@ local handed = setmetatable({}, { __mode = "k" })
 ---@param name string whose it is, for task.inspect
 ---@param owner any
 ---@param take_back? fun(owner: any, value: any) gets what was handed to a task that then ended
----@return silly.sync.line
+---@return silly.internal.line
 function line.new(name, owner, take_back)
 	return setmetatable({
 		name = name,
