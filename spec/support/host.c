@@ -27,6 +27,12 @@ static int host_waitpid(lua_State *L)
 	return 1;
 }
 
+static int host_pid(lua_State *L)
+{
+	lua_pushinteger(L, getpid());
+	return 1;
+}
+
 static int host_leave(lua_State *L)
 {
 	fflush(NULL);
@@ -65,6 +71,7 @@ int main(int argc, char **argv)
 		lua_register(L, "fork", host_fork);
 		lua_register(L, "waitpid", host_waitpid);
 		lua_register(L, "leave", host_leave);
+		lua_register(L, "pid", host_pid);
 		if (luaL_dofile(L, argv[index]))
 			return complain(L);
 		if (strcmp(argv[1], "step") == 0 && step(L) != 0)

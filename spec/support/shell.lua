@@ -51,12 +51,12 @@ local function environment(extra)
 		process.dir, root, root, extra or "")
 end
 
---- Runs a shell command to its end.
+--- Runs a shell command to its end, which comes after 10 seconds at the latest, or after `limit`.
 ---@return {status: integer, out: string, err: string}
-function process.command(command, stdin, env)
+function process.command(command, stdin, env, limit)
 	process.write("stdin", stdin or "")
-	local line = ("( %s timeout -s KILL 10 %s ) <'%s/stdin' >'%s/out' 2>'%s/err'; echo $?"):format(
-		environment(env), command, process.dir, process.dir, process.dir)
+	local line = ("( %s timeout -s KILL %d %s ) <'%s/stdin' >'%s/out' 2>'%s/err'; echo $?"):format(
+		environment(env), limit or 10, command, process.dir, process.dir, process.dir)
 	local status = tonumber(capture(line))
 	return { status = status, out = read("out"), err = read("err") }
 end
@@ -88,16 +88,21 @@ function process.start(text)
 	return child
 end
 
---- Compiles the C host for the Lua that runs the specs; its path, or nil where that cannot be done.
-function process.host()
+--- Compiles a C program that embeds the Lua which runs the specs; its path, or nil where that cannot
+--- be done.
+---@param name string? of spec/support/NAME.c; "host" by default
+function process.host(name)
+	name = name or "host"
 	local include = "lua" .. _VERSION:match("%d.%d")
 	local library = include
 	if rawget(_G, "jit") then
 		include, library = "luajit-2.1", "luajit-5.1"
 	end
-	local path = process.dir .. "/host"
-	local output = capture(("cc -o '%s' '%s/spec/support/host.c' -I/usr/include/%s -l%s -Wl,-E 2>&1; echo $?")
-		:format(path, root, include, library))
+	local path = process.dir .. "/" .. name
+	local output = capture(
+		("cc -g -pthread -o '%s' '%s/spec/support/%s.c' -I/usr/include/%s -l%s -Wl,-E 2>&1; echo $?")
+			:format(path, root, name, include, library)
+	)
 	return output:match("0\n$") and path or nil, output
 end
 
