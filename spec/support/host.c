@@ -3,6 +3,7 @@
  *   host run script.lua...    runs each file in a state of its own, one after the other
  *   host step script.lua      runs the file, then calls silly.step until nothing is pending
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,9 +28,13 @@ static int host_waitpid(lua_State *L)
 	return 1;
 }
 
-static int host_pid(lua_State *L)
+/* How many descriptors are open. */
+static int host_descriptors(lua_State *L)
 {
-	lua_pushinteger(L, getpid());
+	int fd, count = 0;
+	for (fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) != -1;
+	lua_pushinteger(L, count);
 	return 1;
 }
 
@@ -71,7 +76,7 @@ int main(int argc, char **argv)
 		lua_register(L, "fork", host_fork);
 		lua_register(L, "waitpid", host_waitpid);
 		lua_register(L, "leave", host_leave);
-		lua_register(L, "pid", host_pid);
+		lua_register(L, "descriptors", host_descriptors);
 		if (luaL_dofile(L, argv[index]))
 			return complain(L);
 		if (strcmp(argv[1], "step") == 0 && step(L) != 0)
