@@ -2,6 +2,7 @@
 --- of its own, since what other specs left behind would make the descriptor readable, too.
 
 local process = require "spec.support.shell"
+local names = require "spec.support.dns"
 
 teardown(process.clean)
 
@@ -197,6 +198,20 @@ describe("silly.fd", function()
 			settle()
 		]]
 	end)
+
+	it("is readable when a silent name server has had its time, which only the runtime knows", async(function()
+		local server = names.start '{ ["a.test"] = { A = { "10.0.0.1" } } }'
+		local ok, problem = pcall(passes, ([[
+			local dns = require "silly.net.dns"
+			fd = assert(silly.fd())
+			dns.server(%q, %q)
+			in_task(function() assert(dns.lookup "a.test" == "10.0.0.1") end)
+			settle()
+			assert(silly.timeout() == nil and not readable(0.1))
+		]]):format(names.silent(), server.addr))
+		names.close()
+		assert(ok, problem)
+	end))
 
 	it("is quiet while connections and listeners are idle", function()
 		passes [[
