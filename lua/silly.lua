@@ -105,4 +105,27 @@ function silly.step(wait)
 	return pending
 end
 
+--- True while anything can still happen: a task is ready, a timer set, a connection or listener
+--- open. What silly.step returned last, as it is now.
+---@return boolean
+function silly.pending()
+	return loop.pending()
+end
+
+--- How long a host may wait before the next silly.step, rounded up: 0 when a step would do
+--- something at once, nil when nothing is scheduled. It says nothing of sockets: see silly.fd.
+---@return integer? milliseconds
+function silly.timeout()
+	return loop.timeout()
+end
+
+--- A descriptor for a host's own poll or select (Linux). It is readable whenever a step would do
+--- something: a socket, a name server's answer, a timer, a task that became ready, or what was asked
+--- for between two steps. The number stays the same as long as the Lua state; never close it.
+---@return integer? fd nil where there is none to be had
+---@return string? err why not
+function silly.fd()
+	return loop.fd()
+end
+
 return silly

@@ -96,6 +96,14 @@ describe("the example", function()
 		end)
 	end
 
+	-- Under the launcher there is a loop already.
+	for _, host in ipairs { "engine_frame", "luv", "cqueues" } do
+		it("embedding/" .. host .. ", with a loop of its own, prints what it says", function()
+			local path = "examples/embedding/" .. host .. ".lua"
+			compare(path, rest(start(STARTS["the interpreter"], path), {}))
+		end)
+	end
+
 	it("demo shows both sides of request_response and ends by itself", function()
 		local lines = rest(start("", "examples/demo", interpreter), {})
 		local server, client = {}, {}

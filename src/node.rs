@@ -66,6 +66,11 @@ impl Node {
         self.reactor.turn(&mut self.rooms, wait)
     }
 
+    /// The end of a turn once its events are taken; see [`Reactor::settle`].
+    pub fn settle(&mut self, ready: bool) {
+        self.reactor.settle(&mut self.rooms, ready);
+    }
+
     /// The next event that still concerns somebody.
     pub fn take(&mut self) -> Option<Event> {
         loop {
@@ -94,6 +99,7 @@ impl Node {
             return Err(Refusal::Forked);
         }
         self.reactor.retire_arena();
+        self.reactor.extinguish(); // this is the last that happens
         self.rooms.cluster.close_all(&mut self.reactor);
         self.rooms.lookups.close_all(&mut self.reactor);
         self.reactor.forget_timers(); // the script's; else they would count as alive

@@ -244,7 +244,14 @@ fn inside_a_hosts_runtime_a_turn_is_refused_and_dropping_does_not_panic() {
     let host = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut node = Node::default();
     listen(&mut node);
+    let (peer, _server) = connected(&mut node);
+    while node.take().is_some() {}
+    node.reactor.set_timer(60_000, false);
+    #[cfg(target_os = "linux")]
+    node.reactor.descriptor().unwrap();
     host.block_on(async move {
+        call(&mut node, peer, &[7; 60_000], 5_000);
+        node.settle(true);
         let refusal = node.turn(Some(Duration::ZERO)).unwrap_err().to_string();
         assert!(refusal.contains("inside a tokio runtime"), "{refusal}");
         drop(node);

@@ -3,6 +3,7 @@
  *   host run script.lua...    runs each file in a state of its own, one after the other
  *   host step script.lua      runs the file, then calls silly.step until nothing is pending
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -24,6 +25,16 @@ static int host_waitpid(lua_State *L)
 	int status = 0;
 	waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0);
 	lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	return 1;
+}
+
+/* How many descriptors are open. */
+static int host_descriptors(lua_State *L)
+{
+	int fd, count = 0;
+	for (fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) != -1;
+	lua_pushinteger(L, count);
 	return 1;
 }
 
@@ -65,6 +76,7 @@ int main(int argc, char **argv)
 		lua_register(L, "fork", host_fork);
 		lua_register(L, "waitpid", host_waitpid);
 		lua_register(L, "leave", host_leave);
+		lua_register(L, "descriptors", host_descriptors);
 		if (luaL_dofile(L, argv[index]))
 			return complain(L);
 		if (strcmp(argv[1], "step") == 0 && step(L) != 0)

@@ -51,12 +51,12 @@ local function environment(extra)
 		process.dir, root, root, extra or "")
 end
 
---- Runs a shell command to its end.
+--- Runs a shell command to its end, which comes after 10 seconds at the latest, or after `limit`.
 ---@return {status: integer, out: string, err: string}
-function process.command(command, stdin, env)
+function process.command(command, stdin, env, limit)
 	process.write("stdin", stdin or "")
-	local line = ("( %s timeout -s KILL 10 %s ) <'%s/stdin' >'%s/out' 2>'%s/err'; echo $?"):format(
-		environment(env), command, process.dir, process.dir, process.dir)
+	local line = ("( %s timeout -s KILL %d %s ) <'%s/stdin' >'%s/out' 2>'%s/err'; echo $?"):format(
+		environment(env), limit or 10, command, process.dir, process.dir, process.dir)
 	local status = tonumber(capture(line))
 	return { status = status, out = read("out"), err = read("err") }
 end
@@ -98,10 +98,12 @@ local function compile(source, name, options)
 	return output:match("0\n$") and path or nil, output
 end
 
---- The C host.
-function process.host()
+--- A C program that embeds Lua.
+---@param name string? of spec/support/NAME.c; "host" by default
+function process.host(name)
+	name = name or "host"
 	local library = rawget(_G, "jit") and "luajit-5.1" or "lua" .. _VERSION:match("%d.%d")
-	return compile("host.c", "host", "-Wl,-E -l" .. library)
+	return compile(name .. ".c", name, "-g -pthread -Wl,-E -l" .. library)
 end
 
 --- The C module that yields, where scripts of this directory can require it.

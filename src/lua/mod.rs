@@ -1,7 +1,7 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
 //! - `time`, `turns`, `cluster`, `dns`, `cancel`: what is called seldom, through mlua's safe
-//!   interface.
+//!   interface; `guest`: the same for what a host with a loop of its own asks for.
 //! - `hot`, `events`: what is called for every message, through the raw C interface; `raw`: what
 //!   these two stand on; `trace`: trace ids as Lua values.
 //! - `zproto`: the face of the zproto room, raw too.
@@ -14,6 +14,7 @@ mod cancel;
 mod cluster;
 mod dns;
 mod events;
+mod guest;
 mod hot;
 mod raw;
 mod time;
@@ -60,6 +61,7 @@ fn open(lua: &Lua) -> Result<Table> {
     cluster::register(lua, &core, &shared)?;
     dns::register(lua, &core, &shared)?;
     cancel::register(lua, &core, &shared)?;
+    guest::register(lua, &core, &shared)?;
     events::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &events::FUNCTIONS)?;

@@ -54,11 +54,12 @@ impl Mail {
 #[derive(Debug, Default)]
 struct State {
     mail: Mail,
-    turn: Option<Waker>,
+    /// Who is told: the turn at work, or between turns the bell of a waiting host.
+    reader: Option<Waker>,
 }
 
-/// The inbox of one reactor. Its lock is never held while anything else is called but the turn's
-/// waker's `wake_by_ref`, which takes no lock of ours.
+/// The inbox of one reactor. Its lock is never held while anything else is called but the reader's
+/// `wake_by_ref`, which takes at most the bell's, and that one is always the last.
 #[derive(Debug, Default)]
 pub struct Inbox {
     state: Mutex<State>,
@@ -75,15 +76,16 @@ impl Inbox {
     pub fn collect(&self, mail: &mut Mail, waker: &Waker) {
         let mut state = self.state.lock();
         std::mem::swap(&mut state.mail, mail);
-        match &mut state.turn {
+        match &mut state.reader {
             Some(known) if known.will_wake(waker) => {}
             slot => *slot = Some(waker.clone()),
         }
     }
 
-    /// The turn is over: what comes now waits for the next one, which looks before it sleeps.
-    pub fn rest(&self) {
-        self.state.lock().turn = None;
+    /// The turn is over: what comes now waits for the next one, which looks before it sleeps; a
+    /// host that waits by itself has a `bell` to be woken.
+    pub fn rest(&self, bell: Option<Waker>) {
+        self.state.lock().reader = bell;
     }
 
     /// Says that a source is ready without a waker having said so.
@@ -104,8 +106,8 @@ impl Inbox {
     fn leave(&self, write: impl FnOnce(&mut Mail)) {
         let mut state = self.state.lock();
         write(&mut state.mail);
-        if let Some(turn) = &state.turn {
-            turn.wake_by_ref();
+        if let Some(reader) = &state.reader {
+            reader.wake_by_ref();
         }
     }
 }

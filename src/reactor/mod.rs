@@ -7,11 +7,14 @@
 //! The runtime is made at the first socket, so a program that only sleeps has no descriptor of
 //! ours, and a forked child that finds itself with its parent's runtime is told so.
 
+mod beacon;
 pub mod clock;
 pub mod door;
 pub mod event;
 mod fork;
 pub mod inbox;
+mod job;
+mod lamp;
 mod refusal;
 pub mod socket;
 
@@ -35,9 +38,11 @@ use crate::net::resolver::Resolver;
 use crate::registry::{Id, Registry};
 use crate::timers::{TimerId, Timers};
 
+use beacon::Beacon;
 use clock::Clock;
 use event::{Event, Span};
 use inbox::{Dialed, Inbox, Key, LookedUp, Mail, Source};
+use job::{Job, Jobs};
 
 pub use refusal::Refusal;
 
@@ -108,7 +113,10 @@ pub struct Reactor {
     inbox: Arc<Inbox>,
     mail: Mail,
     resolver: Resolver,
-    jobs: u64,
+    /// How many jobs there were.
+    serial: u64,
+    jobs: Arc<Jobs>,
+    beacon: Beacon,
     engine: Option<Engine>,
 }
 
@@ -131,7 +139,9 @@ impl Reactor {
             inbox: Arc::default(),
             mail: Mail::default(),
             resolver: Resolver::default(),
-            jobs: 0,
+            serial: 0,
+            jobs: Arc::default(),
+            beacon: Beacon::new(),
             engine: None,
         }
     }
@@ -146,22 +156,27 @@ impl Reactor {
     /// Sets a deadline `milliseconds` from now.
     pub fn arm(&mut self, milliseconds: u64, alarm: Alarm) -> TimerId {
         let deadline = self.clock.after(milliseconds);
-        self.deadlines.insert(deadline, alarm)
+        let timer = self.deadlines.insert(deadline, alarm);
+        self.retime();
+        timer
     }
 
     /// Drops a deadline that has not come.
     pub fn disarm(&mut self, timer: TimerId) {
         self.deadlines.remove(timer);
+        self.retime();
     }
 
     /// A timer of the script's: a sleeping task's, or one with a callback.
     pub fn set_timer(&mut self, milliseconds: u64, callback: bool) -> Id {
         let deadline = self.clock.after(milliseconds);
         let deadlines = &mut self.deadlines;
-        self.timers.insert_with(|id| Timer {
+        let timer = self.timers.insert_with(|id| Timer {
             entry: deadlines.insert(deadline, Alarm::Timer(id)),
             callback,
-        })
+        });
+        self.retime();
+        timer
     }
 
     /// Takes a timer with a callback back; one that has fired but was not delivered yet will not
@@ -191,7 +206,7 @@ impl Reactor {
 
     fn drop_timer(&mut self, timer: Id) {
         if let Some(timer) = self.timers.remove(timer) {
-            self.deadlines.remove(timer.entry);
+            self.disarm(timer.entry);
         }
     }
 
@@ -205,6 +220,7 @@ impl Reactor {
     /// Queues an event for Lua.
     pub fn push(&mut self, event: Event) {
         self.events.push_back(event);
+        self.ring();
     }
 
     /// Queues a line for the log, at the level of errors.
@@ -277,15 +293,17 @@ impl Reactor {
         address: Address,
         patience: Duration,
     ) -> Result<(u64, AbortHandle), Refusal> {
-        self.jobs += 1;
-        let job = self.jobs;
+        self.serial += 1;
+        let job = self.serial;
         let inbox = Arc::clone(&self.inbox);
         let resolver = self.resolver.clone();
-        let task = self.engine()?.handle.spawn(async move {
+        // Only lookups, and several addresses of one name, have times of their own.
+        let timed = matches!(address, Address::Name { .. });
+        let work = async move {
             let outcome = dial(address, resolver, patience).await;
             inbox.deliver(Dialed { owner, job, outcome });
-        });
-        Ok((job, task.abort_handle()))
+        };
+        Ok((job, self.spawn(work, timed)?))
     }
 
     /// Starts a lookup; its end arrives as [`Driver::looked_up`], unless the returned handle aborts
@@ -293,10 +311,19 @@ impl Reactor {
     pub fn look_up(&mut self, owner: Id, name: String, kind: Kind) -> Result<AbortHandle, Refusal> {
         let inbox = Arc::clone(&self.inbox);
         let resolver = self.resolver.clone();
-        let task = self.engine()?.handle.spawn(async move {
+        let work = async move {
             let outcome = resolver.records(&name, kind).await;
             inbox.bring(LookedUp { owner, outcome });
-        });
+        };
+        self.spawn(work, true)
+    }
+
+    fn spawn<F>(&mut self, work: F, timed: bool) -> Result<AbortHandle, Refusal>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let jobs = Arc::clone(&self.jobs);
+        let task = self.engine()?.handle.spawn(Job::new(work, timed, &jobs));
         Ok(task.abort_handle())
     }
 
@@ -343,6 +370,7 @@ impl Reactor {
         wait: Option<Duration>,
     ) -> Result<(), Refusal> {
         self.check_fork()?;
+        self.beacon.turn_begins();
         if !self.events.is_empty() {
             driver.flush(self);
             return Ok(());
@@ -377,10 +405,15 @@ impl Reactor {
             if !blocking {
                 // Lets the runtime look at the sockets once, without waiting.
                 tokio::task::yield_now().await;
+                if self.jobs.are_timed() {
+                    // And what that woke of the resolver's own may run, too: it is not counted.
+                    tokio::task::yield_now().await;
+                }
             }
             poll_fn(|cx| self.poll_turn(driver, cx, &mut sleep, until, blocking, lively)).await;
         }));
-        self.inbox.rest();
+        self.inbox.rest(None);
+        self.beacon.turn_ends();
         if let Some(engine) = &mut self.engine {
             engine.sleep = sleep;
             engine.runtime = Some(runtime);
@@ -461,12 +494,6 @@ impl Reactor {
         if let Some(target) = due.into_iter().chain(until).min() {
             std::thread::sleep(target.saturating_duration_since(Instant::now()));
         }
-    }
-
-    /// When the next deadline may come, for a host that waits by itself.
-    pub fn next_deadline(&self) -> Option<Duration> {
-        let due = self.clock.instant(self.deadlines.next_due()?);
-        Some(due.saturating_duration_since(Instant::now()))
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Refusal {
     InsideRuntime,
     /// The system gave no runtime.
     System(io::Error),
+    /// A host asked for a descriptor.
+    NoDescriptor(io::Error),
 }
 
 impl fmt::Display for Refusal {
@@ -29,6 +31,9 @@ impl fmt::Display for Refusal {
             ),
             Refusal::System(error) => {
                 write!(f, "no event loop to be had: {}", reason(error))
+            }
+            Refusal::NoDescriptor(error) => {
+                write!(f, "no descriptor to be had: {}", reason(error))
             }
         }
     }

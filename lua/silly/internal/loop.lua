@@ -2,6 +2,7 @@
 
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
+local beacon = require "silly.internal.beacon"
 
 if core.loaded.loop then
 	return core.loaded.loop
@@ -100,6 +101,12 @@ local function enter(state, name)
 		error(name .. ": the loop is already running", 4)
 	end
 	loop.state = state
+	beacon.leave_rest()
+end
+
+local function leave()
+	loop.state = "idle"
+	beacon.rest()
 end
 
 --- Runs until nothing can ever happen again, or until silly.exit.
@@ -122,7 +129,7 @@ function loop.run(name, main)
 		end
 	end)
 	core.interruptible(false)
-	loop.state = "idle"
+	leave()
 	if not ok then
 		error(problem, 0)
 	end
@@ -138,11 +145,27 @@ end
 function loop.step(wait)
 	enter("host", "silly.step")
 	local ok, problem = pcall(turn, wait)
-	loop.state = "idle"
+	leave()
 	if not ok then
 		error(problem, 0)
 	end
 	return loop.pending()
+end
+
+--- Milliseconds until a step would do something, sockets aside; nil when nothing is scheduled.
+---@return integer?
+function loop.timeout()
+	if scheduler.stopped then
+		return nil
+	end
+	return count() > 0 and 0 or core.timeout()
+end
+
+--- A descriptor that is readable whenever a step would do something.
+---@return integer? fd
+---@return string? err
+function loop.fd()
+	return beacon.fd(loop.state == "idle")
 end
 
 --- Ends everything: the process where it is ours, else the loop.

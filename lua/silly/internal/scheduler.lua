@@ -67,6 +67,15 @@ local pool, pooled = {}, 0
 local threads, values, functions, count = {}, {}, {}, 0
 local spare_threads, spare_values, spare_functions = {}, {}, {}
 
+--- Called when a task becomes ready, while somebody waits to hear of it.
+local bell
+
+--- Sets what is called when a task becomes ready; nil: nothing.
+---@param fn fun()?
+function scheduler.on_ready(fn)
+	bell = fn
+end
+
 --- Nothing is left of the call when it returns: a coroutine in the pool keeps no arguments alive.
 local function call(fn, ...)
 	return fn(...)
@@ -196,6 +205,9 @@ function scheduler.fork(fn, argument)
 	if not scheduler.stopped then
 		count = count + 1
 		threads[count], values[count], functions[count] = thread, argument, fn
+		if bell then
+			bell()
+		end
 	end
 	return thread
 end
@@ -206,6 +218,9 @@ function scheduler.ready(thread, value)
 	if not scheduler.stopped then
 		count = count + 1
 		threads[count], values[count], functions[count] = thread, value, false
+		if bell then
+			bell()
+		end
 	end
 end
 
