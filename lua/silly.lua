@@ -38,6 +38,8 @@ local function explain(problem)
 end
 
 --- Calls a function and catches its errors, with a traceback.
+---@param fn function
+---@param ... any its arguments
 ---@return boolean ok
 ---@return any ... its results, or the message
 function silly.pcall(fn, ...)
