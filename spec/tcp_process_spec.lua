@@ -74,7 +74,9 @@ describe("a program with connections", function()
 				while not done do silly.step(10) end
 			end
 			local other
-			local listener = assert(tcp.listen { addr = "127.0.0.1:0", accept = function(conn) other = conn end })
+			local listener = assert(tcp.listen { addr = "127.0.0.1:0", accept = function(conn)
+				other = other or conn
+			end })
 			local conn
 			wait_for(function()
 				conn = assert(tcp.connect(listener.addr))
