@@ -119,26 +119,24 @@ fn connecting(lua: &Lua, tcp: &Table, node: &Shared) -> Result<()> {
 }
 
 fn streams(lua: &Lua, tcp: &Table, node: &Shared) -> Result<()> {
-    // withdraw(stream): nobody waits on it any more.
+    // withdraw(slot): nobody waits on that stream any more.
     let shared = Rc::clone(node);
-    let withdraw = move |_: &Lua, stream: u64| {
+    let withdraw = move |_: &Lua, slot: u32| {
         let mut node = shared.borrow_mut();
         let Node { rooms, reactor, .. } = &mut *node;
-        rooms.tcp.withdraw(reactor, Id::from_bits(stream));
+        rooms.tcp.withdraw_at(reactor, slot.wrapping_sub(1));
         Ok(())
     };
     tcp.raw_set("withdraw", lua.create_function(withdraw)?)?;
 
-    // close(stream): its slot.
     let shared = Rc::clone(node);
     let close = move |_: &Lua, stream: u64| {
-        let stream = Id::from_bits(stream);
         let mut node = shared.borrow_mut();
         let Node { rooms, reactor, .. } = &mut *node;
         if !reactor.is_forked() {
-            rooms.tcp.close(reactor, stream);
+            rooms.tcp.close(reactor, Id::from_bits(stream));
         }
-        Ok(slot(stream))
+        Ok(())
     };
     tcp.raw_set("close", lua.create_function(close)?)?;
 
@@ -147,12 +145,14 @@ fn streams(lua: &Lua, tcp: &Table, node: &Shared) -> Result<()> {
         move |_: &Lua, stream: u64| Ok(shared.borrow().rooms.tcp.is_open(Id::from_bits(stream)));
     tcp.raw_set("open", lua.create_function(open)?)?;
 
+    // describe(stream): the other end's address, and its slot.
     let shared = Rc::clone(node);
-    let remote = move |_: &Lua, stream: u64| {
-        let remote = shared.borrow().rooms.tcp.remote(Id::from_bits(stream));
-        Ok(remote.map(|remote| remote.to_string()))
+    let describe = move |_: &Lua, stream: u64| {
+        let stream = Id::from_bits(stream);
+        let remote = shared.borrow().rooms.tcp.remote(stream);
+        Ok((remote.map(|remote| remote.to_string()), slot(stream)))
     };
-    tcp.raw_set("remote", lua.create_function(remote)?)?;
+    tcp.raw_set("describe", lua.create_function(describe)?)?;
 
     let shared = Rc::clone(node);
     let unread =

@@ -158,6 +158,13 @@ impl Tcp {
         Some(wait.want)
     }
 
+    /// As [`withdraw`](Self::withdraw), for the stream in a slot.
+    pub fn withdraw_at(&mut self, reactor: &mut Reactor, slot: u32) {
+        if let Some(stream) = self.streams.at(slot) {
+            self.withdraw(reactor, stream);
+        }
+    }
+
     /// Takes the bytes of a read back, less the `used` ones. The stream may have been closed
     /// meanwhile.
     pub fn take_back(&mut self, stream: Id, bytes: BytesMut, used: usize) {

@@ -25,6 +25,8 @@ core.loaded.tcp = tcp
 --- A connection, from tcp.connect or given to accept.
 ---@class silly.net.tcp.conn
 ---@field fd integer? opaque, nil once it is closed
+---@field package slot integer
+---@field package remote string
 local conn = {}
 
 ---@class silly.net.tcp.listener
@@ -48,19 +50,20 @@ local MOST = 2 ^ 53
 --- What a task that reads is woken with when another one closes the connection.
 local CLOSED = {}
 
---- Connections that a task reads from, by native slot: as long as it waits they are in use, though
---- nobody else may know them.
----@type table<integer, silly.net.tcp.conn>
-local reading = {}
-
---- Tasks that connect, by native slot.
+-- Tasks that wait, by native slot. A task that reads keeps its connection, though nobody else may
+-- know either of them.
 ---@type table<integer, thread>
-local connecting = {}
+local reading, connecting = {}, {}
 
---- The slot that each task has waited on last, in `reading` or in `connecting`. Never cleared:
---- those two say whether it still waits.
----@type table<thread, integer>
-local read_slots, connect_slots = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
+local read_slots = scheduler.track(reading, "silly.net.tcp", function(slot)
+	reading[slot] = nil
+	native.withdraw(slot)
+end)
+
+local connect_slots = scheduler.track(connecting, "silly.net.tcp", function(slot)
+	connecting[slot] = nil
+	native.abandon(slot)
+end)
 
 --- The accept callbacks of open listeners, by native id.
 ---@type table<integer, fun(conn: silly.net.tcp.conn)>
@@ -69,13 +72,6 @@ local accepts = {}
 --- The connection that each task that runs an accept callback was given.
 ---@type table<thread, silly.net.tcp.conn>
 local guests = setmetatable({}, { __mode = "k" })
-
---- Ends the wait of a connection's reader: the task.
-local function end_wait(slot, self)
-	local task = self.reader
-	reading[slot], self.reader = nil, nil
-	return task
-end
 
 local conn_mt = {
 	__index = conn,
@@ -100,10 +96,13 @@ function conn:close()
 	if not fd then
 		return false, "socket closed"
 	end
+	local slot = self.slot
+	local reader = reading[slot]
 	self.fd = nil
-	local slot = native.close(fd)
-	if self.reader then
-		scheduler.ready(end_wait(slot, self), CLOSED)
+	native.close(fd)
+	if reader then
+		reading[slot] = nil
+		scheduler.ready(reader, CLOSED)
 	end
 	return true, nil
 end
@@ -115,7 +114,8 @@ conn_mt.__gc = conn.close
 
 --- Makes a connection of a native stream.
 local function adopt(fd)
-	local self = setmetatable({ fd = fd, remote = native.remote(fd) }, conn_mt)
+	local remote, slot = native.describe(fd)
+	local self = setmetatable({ fd = fd, remote = remote, slot = slot }, conn_mt)
 	if newproxy then
 		-- 5.1 and LuaJIT do not finalise tables: a userdata that only the connection knows stands in.
 		self.proxy = newproxy(true)
@@ -127,18 +127,15 @@ local function adopt(fd)
 end
 
 loop.on(core.events.STREAM_READY, function(slot)
-	local self = reading[slot]
-	if self then
-		scheduler.resume(end_wait(slot, self))
-	end
+	local task = reading[slot]
+	reading[slot] = nil
+	scheduler.resume(task)
 end)
 
 loop.on(core.events.STREAM_DIALED, function(slot)
 	local task = connecting[slot]
-	if task then
-		connecting[slot] = nil
-		scheduler.resume(task)
-	end
+	connecting[slot] = nil
+	scheduler.resume(task)
 end)
 
 --- Runs an accept callback, in a task of its own.
@@ -158,19 +155,8 @@ loop.on(core.events.STREAM_ACCEPTED, function(id, fd)
 	end
 end)
 
--- A task that fails or is cancelled waits for nothing any more, and loses what it has accepted.
+-- An accept that fails or is cancelled loses its connection.
 scheduler.watch(function(task)
-	local slot = read_slots[task]
-	local self = slot and reading[slot]
-	if self and self.reader == task then
-		end_wait(slot, self)
-		native.withdraw(self.fd)
-	end
-	slot = connect_slots[task]
-	if slot and connecting[slot] == task then
-		connecting[slot] = nil
-		native.abandon(slot)
-	end
 	local guest = guests[task]
 	if guest then
 		guests[task] = nil
@@ -211,12 +197,12 @@ function conn:read(want, timeout)
 	local fd = self.fd
 	if not fd then
 		return nil, "socket closed"
-	elseif self.reader then
+	elseif reading[self.slot] then
 		error(name .. ": another task waits to read from this connection", 2)
 	end
 	local data, why, slot = native_read(fd, want, timeout)
 	if slot then
-		reading[slot], read_slots[task], self.reader = self, slot, task
+		reading[slot], read_slots[task] = task, slot
 		if suspend() == CLOSED then
 			return nil, "active closed"
 		end
