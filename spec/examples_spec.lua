@@ -71,7 +71,9 @@ end
 
 describe("the example", function()
 	for name, how in pairs(STARTS) do
-		for _, example in ipairs { "push", "broadcast", "load_balance", "forwarding", "tracing", "trace_across/run" } do
+		for _, example in ipairs {
+			"push", "broadcast", "load_balance", "forwarding", "tracing", "trace_across/run", "tcp_echo",
+		} do
 			it(example .. " prints what it says, under " .. name, function()
 				local path = "examples/" .. example .. ".lua"
 				compare(path, rest(start(how, path), {}))

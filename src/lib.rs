@@ -8,8 +8,8 @@
 //!    [`trace`]: trace ids.
 //! 3. [`net`]: addresses, name lookup, dialling, listening, one connection.
 //! 4. [`reactor`]: the runtime on the caller's thread, the queue of events, one turn.
-//! 5. [`cluster`]: handles, connections, calls in flight; [`lookups`]: names that tasks wait for;
-//!    [`node`]: all that one Lua state owns.
+//! 5. [`cluster`]: handles, connections, calls in flight; [`tcp`]: plain streams of bytes;
+//!    [`lookups`]: names that tasks wait for; [`node`]: all that one Lua state owns.
 //! 6. `lua`: the bindings, built with one of the features that name a Lua version.
 //!
 //! [`zproto`] is a room of its own, with neither sockets nor Lua; [`interrupt`] is Ctrl-C.
@@ -32,6 +32,7 @@ pub mod reactor;
 pub mod reason;
 pub mod registry;
 pub mod sessions;
+pub mod tcp;
 pub mod timers;
 pub mod trace;
 pub mod wire;

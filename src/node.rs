@@ -6,15 +6,34 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::lookups::Lookups;
 use crate::reactor::event::Event;
-use crate::reactor::inbox::{Dialed, Key, LookedUp};
+use crate::reactor::inbox::{Dialed, Key, LookedUp, Owner};
 use crate::reactor::{Alarm, Driver, Reactor, Refusal};
+use crate::tcp::Tcp;
 use crate::trace::Tracer;
 
 /// Whoever owns sockets. What the reactor brings goes to the one that it concerns.
 #[derive(Default)]
 pub struct Rooms {
     pub cluster: Cluster,
+    pub tcp: Tcp,
     pub lookups: Lookups,
+}
+
+impl Rooms {
+    /// Frees what an event stood for, when it is delivered; false when it concerns nobody any more.
+    fn deliver(&mut self, event: &Event) -> bool {
+        if let Event::LookedUp { lookup } = event {
+            self.lookups.deliver(*lookup);
+        }
+        self.cluster.deliver(event) && self.tcp.deliver(event)
+    }
+
+    /// Closes everything.
+    fn close_all(&mut self, reactor: &mut Reactor) {
+        self.cluster.close_all(reactor);
+        self.tcp.close_all(reactor);
+        self.lookups.close_all(reactor);
+    }
 }
 
 impl Driver for Rooms {
@@ -22,11 +41,16 @@ impl Driver for Rooms {
         match key {
             Key::Link(slot) => self.cluster.link_ready(reactor, slot),
             Key::Door(slot) => self.cluster.door_ready(reactor, slot),
+            Key::Stream(slot) => self.tcp.link_ready(reactor, slot),
+            Key::StreamDoor(slot) => self.tcp.door_ready(reactor, slot),
         }
     }
 
     fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed) {
-        self.cluster.dialed(reactor, dialed);
+        match dialed.owner {
+            Owner::Peer(peer) => self.cluster.dialed(reactor, peer, dialed),
+            Owner::Attempt(attempt) => self.tcp.dialed(reactor, attempt, dialed),
+        }
     }
 
     fn looked_up(&mut self, reactor: &mut Reactor, end: LookedUp) {
@@ -39,16 +63,21 @@ impl Driver for Rooms {
             Alarm::Link(link) => self.cluster.drop_link(link),
             Alarm::Door(door) => self.cluster.reopen(door),
             Alarm::Lookup(lookup) => self.lookups.time_out(reactor, lookup),
+            Alarm::Stream(link) => self.tcp.drop_link(link),
+            Alarm::StreamDoor(door) => self.tcp.reopen(door),
+            Alarm::Read(stream) => self.tcp.end_read(reactor, stream),
+            Alarm::Attempt(attempt) => self.tcp.end_attempt(reactor, attempt),
             Alarm::Timer(_) => {} // the reactor's own
         }
     }
 
     fn flush(&mut self, reactor: &mut Reactor) {
         self.cluster.flush(reactor);
+        self.tcp.flush();
     }
 
     fn is_alive(&self) -> bool {
-        self.cluster.is_alive() || self.lookups.is_alive()
+        self.cluster.is_alive() || self.tcp.is_alive() || self.lookups.is_alive()
     }
 }
 
@@ -75,10 +104,7 @@ impl Node {
     pub fn take(&mut self) -> Option<Event> {
         loop {
             let event = self.reactor.take()?;
-            if let Event::LookedUp { lookup } = event {
-                self.rooms.lookups.deliver(lookup);
-            }
-            if self.rooms.cluster.deliver(&event) {
+            if self.rooms.deliver(&event) {
                 return Some(event);
             }
         }
@@ -100,8 +126,7 @@ impl Node {
         }
         self.reactor.retire_arena();
         self.reactor.extinguish(); // this is the last that happens
-        self.rooms.cluster.close_all(&mut self.reactor);
-        self.rooms.lookups.close_all(&mut self.reactor);
+        self.rooms.close_all(&mut self.reactor);
         self.reactor.forget_timers(); // the script's; else they would count as alive
         let end = Instant::now() + limit;
         loop {

@@ -121,10 +121,7 @@ impl Cluster {
                 }
                 true
             }
-            Event::Awake { .. }
-            | Event::Alarm { .. }
-            | Event::LookedUp { .. }
-            | Event::Log { .. } => true,
+            _ => true, // not the cluster's
         }
     }
 

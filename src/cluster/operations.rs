@@ -7,7 +7,7 @@ use crate::net::address::Address;
 use crate::net::errno;
 use crate::net::listener::Listener;
 use crate::reactor::door::Door;
-use crate::reactor::inbox::Key;
+use crate::reactor::inbox::{Key, Owner};
 use crate::reactor::{Alarm, Reactor, Refusal};
 use crate::reason::Reason;
 use crate::registry::Id;
@@ -177,7 +177,7 @@ impl Cluster {
         };
         // Others with more patience may join the first caller.
         let patience = Duration::from_millis(timeout).max(LEAST_PATIENCE);
-        let (job, abort) = reactor.dial(peer, address.clone(), patience)?;
+        let (job, abort) = reactor.dial(Owner::Peer(peer), address.clone(), patience)?;
         *state = State::Dialing { job, abort };
         Ok(())
     }

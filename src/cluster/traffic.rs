@@ -47,9 +47,8 @@ impl Cluster {
         self.remove_link(link);
     }
 
-    /// A dial has ended.
-    pub fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed) {
-        let peer = dialed.owner;
+    /// A handle's dial has ended.
+    pub fn dialed(&mut self, reactor: &mut Reactor, peer: Id, dialed: Dialed) {
         match self.peers.get(peer) {
             Some(Peer { state: State::Dialing { job, .. }, .. }) if *job == dialed.job => {}
             // Closed meanwhile, or given up: nobody wants this connection.
@@ -136,21 +135,12 @@ impl Cluster {
         }
         loop {
             let Some(known) = self.links.get_mut(link) else { return };
-            let Some(arena) = reactor.arena() else {
-                known.socket.note();
-                break;
-            };
-            let start = arena.len();
-            match known.socket.read(arena) {
+            match known.socket.read(reactor) {
                 Read::Nothing => break,
                 Read::End { errno } => return self.break_off(reactor, link, errno),
-                Read::Bytes { more } => {
+                Read::Bytes { start, more } => {
                     self.digest(reactor, link, start);
                     if more {
-                        // Others first: this one goes on in the next turn.
-                        if let Some(known) = self.links.get(link) {
-                            known.socket.note();
-                        }
                         break;
                     }
                 }

@@ -23,8 +23,11 @@ const DONE: i64 = 8;
 const FAILED: i64 = 9;
 const LOG: i64 = 10;
 const LOOKED_UP: i64 = 11;
+const STREAM_ACCEPTED: i64 = 12;
+const STREAM_READY: i64 = 13;
+const STREAM_DIALED: i64 = 14;
 
-const NAMES: [(&str, i64); 11] = [
+const NAMES: [(&str, i64); 14] = [
     ("AWAKE", AWAKE),
     ("ALARM", ALARM),
     ("ACCEPTED", ACCEPTED),
@@ -36,6 +39,9 @@ const NAMES: [(&str, i64); 11] = [
     ("FAILED", FAILED),
     ("LOG", LOG),
     ("LOOKED_UP", LOOKED_UP),
+    ("STREAM_ACCEPTED", STREAM_ACCEPTED),
+    ("STREAM_READY", STREAM_READY),
+    ("STREAM_DIALED", STREAM_DIALED),
 ];
 
 /// What this file adds to the native table.
@@ -130,6 +136,11 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
             parcel(FAILED, &[place(request)], None, Some(text))
         }
         Event::LookedUp { lookup } => parcel(LOOKED_UP, &[place(lookup)], None, None),
+        Event::StreamAccepted { door, stream } => {
+            parcel(STREAM_ACCEPTED, &[door.to_bits(), stream.to_bits()], None, None)
+        }
+        Event::StreamReady { stream } => parcel(STREAM_READY, &[place(stream)], None, None),
+        Event::StreamDialed { attempt } => parcel(STREAM_DIALED, &[place(attempt)], None, None),
         Event::Log { text } => {
             let text: *const [u8] = text.as_bytes();
             parcel(LOG, &[], None, Some(text))

@@ -1,9 +1,9 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
-//! - `time`, `turns`, `cluster`, `dns`, `cancel`: what is called seldom, through mlua's safe
+//! - `time`, `turns`, `cluster`, `tcp`, `dns`, `cancel`: what is called seldom, through mlua's safe
 //!   interface; `guest`: the same for what a host with a loop of its own asks for.
-//! - `hot`, `events`: what is called for every message, through the raw C interface; `raw`: what
-//!   these two stand on; `trace`: trace ids as Lua values.
+//! - `hot`, `events`, `stream`: what is called for every message, through the raw C interface;
+//!   `raw`: what these stand on; `trace`: trace ids as Lua values.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
 //! No function of this module ever calls back into Lua or suspends; tasks, callbacks and waiting
@@ -17,6 +17,8 @@ mod events;
 mod guest;
 mod hot;
 mod raw;
+mod stream;
+mod tcp;
 mod time;
 mod trace;
 mod turns;
@@ -59,6 +61,7 @@ fn open(lua: &Lua) -> Result<Table> {
     time::register(lua, &core, &shared)?;
     turns::register(lua, &core, &shared)?;
     cluster::register(lua, &core, &shared)?;
+    tcp::register(lua, &core, &shared)?;
     dns::register(lua, &core, &shared)?;
     cancel::register(lua, &core, &shared)?;
     guest::register(lua, &core, &shared)?;

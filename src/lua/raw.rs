@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_int};
 use std::rc::Rc;
 
+use bytes::BytesMut;
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Result, Table};
 
@@ -25,6 +26,8 @@ pub(super) struct Hold {
     /// The same for text that is made on the way. Written only by functions that no finaliser can
     /// get at: those that need a task which may wait, and the loop's own.
     pub(super) text: String,
+    /// And for bytes lent by a stream.
+    pub(super) bytes: BytesMut,
 }
 
 /// Adds functions to the native table, all with one hold as their upvalue.
@@ -34,7 +37,12 @@ pub(super) fn register(
     node: &Shared,
     functions: &[Function],
 ) -> Result<()> {
-    let hold = Box::new(Hold { node: Rc::clone(node), current: None, text: String::new() });
+    let hold = Box::new(Hold {
+        node: Rc::clone(node),
+        current: None,
+        text: String::new(),
+        bytes: BytesMut::new(),
+    });
     // SAFETY: runs protected, with the table as the only argument; the box is handed to a
     // userdata whose finaliser frees it. Should the allocation of that userdata raise, the box
     // leaks, once, in a state that could not even load the module.

@@ -59,10 +59,6 @@ impl fmt::Display for Address {
 /// the machine. Port 0 leaves the choice of a port to the system.
 ///
 /// Names are refused, since a name may stand for several addresses, or for none of this machine.
-///
-/// # Errors
-///
-/// An [`AddressError`] that says what is wrong with `text`.
 pub fn parse_listen(text: &str) -> Result<SocketAddr, AddressError> {
     read(text)
         .and_then(|(host, port)| match host {
@@ -80,6 +76,14 @@ pub struct AddressError {
     problem: Problem,
     /// Whether it was to be listened on, for which other forms are wanted.
     listen: bool,
+}
+
+impl AddressError {
+    /// True when only the host is at fault, and not the form.
+    pub fn is_of_host(&self) -> bool {
+        use Problem::{Ipv4, Ipv6, NotLiteral, Scope};
+        matches!(self.problem, Ipv4 | Ipv6 | NotLiteral | Scope)
+    }
 }
 
 impl fmt::Display for AddressError {
@@ -247,16 +251,8 @@ mod tests {
         let (label, long) = ("a".repeat(63), format!("{}{}", "abc.".repeat(63), "a"));
         assert_eq!(long.len(), 253);
         let dotted = format!("{long}.");
-        for host in [
-            "localhost",
-            "Db-1.example.com.",
-            "_x._tcp.y",
-            "1.2.3.4a",
-            "0x7f.1",
-            &label,
-            &long,
-            &dotted,
-        ] {
+        let names = ["localhost", "Db-1.example.com.", "_x._tcp.y", "1.2.3.4a", "0x7f.1"];
+        for host in names.into_iter().chain([&*label, &*long, &*dotted]) {
             let address: Address = format!("{host}:80").parse().unwrap();
             assert_eq!(address, Address::Name { host: host.into(), port: 80 });
             assert_eq!(address.to_string(), format!("{host}:80"));
@@ -341,7 +337,9 @@ mod tests {
             ("1.2.3:80", Problem::Ipv4),
             (":65536", Problem::PortRange),
         ] {
-            assert_eq!(parse_listen(text).unwrap_err().problem, problem, "{text}");
+            let error = parse_listen(text).unwrap_err();
+            assert_eq!(error.problem, problem, "{text}");
+            assert_eq!(error.is_of_host(), text.contains(['l', '*', '2']), "{text}");
         }
     }
 

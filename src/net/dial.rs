@@ -1,9 +1,10 @@
 //! Connecting to an address: lookup, then every address in turn until one answers.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -35,25 +36,44 @@ pub async fn dial(
     let mut left = candidates.len();
     for candidate in candidates {
         left -= 1;
-        let attempt = TcpStream::connect(candidate);
+        let attempt = connect(candidate, None);
         let outcome = match left {
-            0 => attempt.await.map_err(|error| reason(&error)),
+            0 => attempt.await,
             _ => match timeout(share, attempt).await {
-                Ok(outcome) => outcome.map_err(|error| reason(&error)),
+                Ok(outcome) => outcome,
                 Err(_) => Err("no answer in its share of the time".to_owned()),
             },
         };
         match outcome {
-            Ok(stream) if is_loop(&stream, candidate) => {
-                // Reset, so that nothing of it lingers on the port.
-                let _ = stream.set_zero_linger();
-                last = format!("connect {candidate}: Connection refused");
-            }
             Ok(stream) => return Ok((stream, candidate)),
             Err(why) => last = format!("connect {candidate}: {why}"),
         }
     }
     Err(last)
+}
+
+/// Connects to one address, from `local` where that is given; or says why not, in the system's bare
+/// words.
+pub async fn connect(remote: SocketAddr, local: Option<SocketAddr>) -> Result<TcpStream, String> {
+    let stream = open(remote, local).await.map_err(|error| reason(&error))?;
+    if is_loop(&stream, remote) {
+        // Reset, so that nothing of it lingers on the port.
+        let _ = stream.set_zero_linger();
+        return Err("Connection refused".to_owned());
+    }
+    Ok(stream)
+}
+
+async fn open(remote: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {
+    let Some(local) = local else { return TcpStream::connect(remote).await };
+    let socket = match remote {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A port whose last connection merely lingers in the kernel is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(local)?;
+    socket.connect(remote).await
 }
 
 /// True for a connection to itself. Where nobody listens on a port that the kernel also gives out
@@ -66,7 +86,7 @@ fn is_loop(stream: &TcpStream, candidate: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::TcpListener;
 
     #[test]
     fn a_connection_to_itself_is_told_from_one_to_a_listener() {

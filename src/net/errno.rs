@@ -11,6 +11,11 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
+/// The reason that belongs to a number of the system's.
+pub fn text(number: i32) -> String {
+    reason(&io::Error::from_raw_os_error(number))
+}
+
 /// The system's number of the error; the generic EIO where the error has none.
 pub fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
@@ -25,6 +30,7 @@ mod tests {
         let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
         assert_eq!(reason(&refused), "Connection refused");
         assert_eq!(number(&refused), libc::ECONNREFUSED);
+        assert_eq!(text(libc::ECONNREFUSED), reason(&refused));
         let own = io::Error::other("no such luck");
         assert_eq!(reason(&own), "no such luck");
         assert_eq!(number(&own), libc::EIO);

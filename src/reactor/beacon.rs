@@ -83,6 +83,11 @@ impl Reactor {
         self.retime();
     }
 
+    /// True between the end of one turn and the next, for a host that asks for turns.
+    pub fn is_resting(&self) -> bool {
+        self.beacon.resting
+    }
+
     /// Something else than a deadline was set while the loop rests.
     pub fn ring(&mut self) {
         if let Some(lamp) = self.beacon.lamp_at_rest() {

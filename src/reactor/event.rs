@@ -35,6 +35,12 @@ pub enum Event {
     Failed { request: Id, why: Reason },
     /// A lookup is over; its answer waits to be taken.
     LookedUp { lookup: Id },
+    /// A listener of plain TCP took a connection in.
+    StreamAccepted { door: Id, stream: Id },
+    /// A task's wait for bytes is over.
+    StreamReady { stream: Id },
+    /// A task's wait for a connection of plain TCP is over.
+    StreamDialed { attempt: Id },
     /// Something went wrong that no task waits to hear, and an operator wants to know.
     Log { text: Box<str> },
 }

@@ -18,14 +18,27 @@ use crate::registry::Id;
 /// What became ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
+    /// A connection of the cluster, or a listener of it.
     Link(u32),
     Door(u32),
+    /// The same of plain TCP.
+    Stream(u32),
+    StreamDoor(u32),
+}
+
+/// Who has something dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A handle of the cluster.
+    Peer(Id),
+    /// A connect of plain TCP.
+    Attempt(Id),
 }
 
 /// A dial that has ended: whose it was, and by its number which one of theirs.
 #[derive(Debug)]
 pub struct Dialed {
-    pub owner: Id,
+    pub owner: Owner,
     pub job: u64,
     pub outcome: Result<(TcpStream, SocketAddr), String>,
 }

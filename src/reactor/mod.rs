@@ -10,6 +10,7 @@
 mod beacon;
 pub mod clock;
 pub mod door;
+mod errands;
 pub mod event;
 mod fork;
 pub mod inbox;
@@ -21,19 +22,14 @@ pub mod socket;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 
-use crate::net::address::Address;
-use crate::net::dial::dial;
-use crate::net::record::Kind;
 use crate::net::resolver::Resolver;
 use crate::registry::{Id, Registry};
 use crate::timers::{TimerId, Timers};
@@ -42,7 +38,7 @@ use beacon::Beacon;
 use clock::Clock;
 use event::{Event, Span};
 use inbox::{Dialed, Inbox, Key, LookedUp, Mail, Source};
-use job::{Job, Jobs};
+use job::Jobs;
 
 pub use refusal::Refusal;
 
@@ -64,6 +60,13 @@ pub enum Alarm {
     Link(Id),
     /// A listener that could not accept tries again.
     Door(Id),
+    /// The same two of plain TCP.
+    Stream(Id),
+    StreamDoor(Id),
+    /// A read must be over.
+    Read(Id),
+    /// A connect of plain TCP must be over.
+    Attempt(Id),
     /// A name must have been found.
     Lookup(Id),
 }
@@ -283,53 +286,6 @@ impl Reactor {
         let handle = self.engine()?.handle.clone();
         let _inside = handle.enter();
         Ok(work())
-    }
-
-    /// Starts a dial; its end arrives as [`Driver::dialed`] with the number returned here, unless
-    /// the returned handle aborts it.
-    pub fn dial(
-        &mut self,
-        owner: Id,
-        address: Address,
-        patience: Duration,
-    ) -> Result<(u64, AbortHandle), Refusal> {
-        self.serial += 1;
-        let job = self.serial;
-        let inbox = Arc::clone(&self.inbox);
-        let resolver = self.resolver.clone();
-        // Only lookups, and several addresses of one name, have times of their own.
-        let timed = matches!(address, Address::Name { .. });
-        let work = async move {
-            let outcome = dial(address, resolver, patience).await;
-            inbox.deliver(Dialed { owner, job, outcome });
-        };
-        Ok((job, self.spawn(work, timed)?))
-    }
-
-    /// Starts a lookup; its end arrives as [`Driver::looked_up`], unless the returned handle aborts
-    /// it.
-    pub fn look_up(&mut self, owner: Id, name: String, kind: Kind) -> Result<AbortHandle, Refusal> {
-        let inbox = Arc::clone(&self.inbox);
-        let resolver = self.resolver.clone();
-        let work = async move {
-            let outcome = resolver.records(&name, kind).await;
-            inbox.bring(LookedUp { owner, outcome });
-        };
-        self.spawn(work, true)
-    }
-
-    fn spawn<F>(&mut self, work: F, timed: bool) -> Result<AbortHandle, Refusal>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let jobs = Arc::clone(&self.jobs);
-        let task = self.engine()?.handle.spawn(Job::new(work, timed, &jobs));
-        Ok(task.abort_handle())
-    }
-
-    /// Sets the name servers to ask from now on, by dials and lookups; none: the system's.
-    pub fn set_name_servers(&mut self, servers: Vec<SocketAddr>) {
-        self.resolver.set_servers(servers);
     }
 
     fn engine(&mut self) -> Result<&mut Engine, Refusal> {

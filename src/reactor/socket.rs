@@ -40,8 +40,9 @@ enum Phase {
 pub enum Read {
     /// Nothing now; its waker will speak.
     Nothing,
-    /// Bytes were appended; `more` when the kernel probably holds further ones.
-    Bytes { more: bool },
+    /// Bytes stand in the arena from `start` on. With `more` the kernel probably holds further
+    /// ones, but others come first: it is looked after again in the next turn.
+    Bytes { start: usize, more: bool },
     /// It is over, with the system's number of the reason; 0: the other end finished in order.
     End { errno: i32 },
 }
@@ -134,8 +135,13 @@ impl Socket {
         Ok(())
     }
 
-    /// Reads once into `arena`. What arrives after the script has closed it is thrown away.
-    pub fn read(&mut self, arena: &mut Vec<u8>) -> Read {
+    /// Reads once into the arena, or in a later turn when this one has read its fill. What arrives
+    /// after the script has closed it is thrown away.
+    pub fn read(&mut self, reactor: &mut Reactor) -> Read {
+        let Some(arena) = reactor.arena() else {
+            self.source.note();
+            return Read::Nothing;
+        };
         let start = arena.len();
         let outcome = self.connection.poll_read(&mut Context::from_waker(&self.waker), arena);
         match (outcome, self.failure) {
@@ -151,7 +157,10 @@ impl Socket {
                 if !self.is_open() {
                     arena.truncate(start);
                 }
-                Read::Bytes { more }
+                if more {
+                    self.source.note();
+                }
+                Read::Bytes { start, more }
             }
         }
     }

@@ -23,6 +23,17 @@ local function refuse(name, what, wanted, value)
 	error(("%s: %s must be %s, got %s"):format(name, what, wanted, describe(value)), CALLER)
 end
 
+--- Demands what no other function here does: whether it holds is for the caller to say.
+---@param ok boolean
+---@param name string the public function
+---@param what string the argument, as a reader would call it
+---@param wanted string
+function check.that(ok, name, what, wanted, value)
+	if not ok then
+		refuse(name, what, wanted, value)
+	end
+end
+
 --- Demands a value of one type.
 ---@param name string the public function
 ---@param what string the argument, as a reader would call it

@@ -1,0 +1,386 @@
+--- Plain TCP: streams of bytes, for protocols other than the cluster's.
+--
+-- Mistakes in the use of a function raise; whatever the network or the other end does is told as
+-- nil, or false, and a message. Everything that waits does so in the task that asked.
+
+local core = require "silly.core"
+local scheduler = require "silly.internal.scheduler"
+local loop = require "silly.internal.loop"
+local check = require "silly.internal.check"
+require "silly.internal.start"
+
+if core.loaded.tcp then
+	return core.loaded.tcp
+end
+
+local native = core.tcp
+local native_read, native_conclude, native_write = native.read, native.conclude, native.write
+local enter, suspend = scheduler.task, scheduler.suspend
+local newproxy = rawget(_G, "newproxy")
+
+---@class silly.net.tcp
+local tcp = {}
+core.loaded.tcp = tcp
+
+--- A connection, from tcp.connect or given to accept.
+---@class silly.net.tcp.conn
+---@field fd integer? opaque, nil once it is closed
+---@field package slot integer
+---@field package remote string
+local conn = {}
+
+---@class silly.net.tcp.listener
+---@field fd integer? opaque, nil once it is closed
+---@field addr string the address really bound
+local listener = {}
+local listener_mt = { __index = listener, __name = "silly.net.tcp.listener" }
+
+---@class silly.net.tcp.conf
+---@field addr string
+---@field accept fun(conn: silly.net.tcp.conn)
+---@field backlog? integer
+
+local DEFAULT_BACKLOG = 256
+local DEFAULT_TIMEOUT = 5000
+--- The longest time to wait, in milliseconds: a day.
+local LONGEST = 24 * 3600 * 1000
+--- Numbers up to here are exact.
+local MOST = 2 ^ 53
+
+--- What a task that reads is woken with when another one closes the connection.
+local CLOSED = {}
+
+-- Tasks that wait, by native slot. A task that reads keeps its connection, though nobody else may
+-- know either of them.
+---@type table<integer, thread>
+local reading, connecting = {}, {}
+
+local read_slots = scheduler.track(reading, "silly.net.tcp", function(slot)
+	reading[slot] = nil
+	native.withdraw(slot)
+end)
+
+local connect_slots = scheduler.track(connecting, "silly.net.tcp", function(slot)
+	connecting[slot] = nil
+	native.abandon(slot)
+end)
+
+--- The accept callbacks of open listeners, by native id.
+---@type table<integer, fun(conn: silly.net.tcp.conn)>
+local accepts = {}
+
+--- The connection that each task that runs an accept callback was given.
+---@type table<thread, silly.net.tcp.conn>
+local guests = setmetatable({}, { __mode = "k" })
+
+local conn_mt = {
+	__index = conn,
+	__name = "silly.net.tcp.conn",
+}
+
+--- For every function: the first argument must be a connection.
+local A_CONN = "a connection from tcp.connect or accept"
+
+local function is_conn(value)
+	return getmetatable(value) == conn_mt
+end
+
+--- Closes the connection for good: true and nil, or false and "socket closed" when it is already.
+--- What was written is still sent, within 5 s; what was not read is dropped. A task that waits to
+--- read gets nil, "active closed". A connection that nobody can reach any more closes itself.
+---@return boolean ok
+---@return string? err
+function conn:close()
+	check.that(is_conn(self), "conn:close", "the first argument", A_CONN, self)
+	local fd = self.fd
+	if not fd then
+		return false, "socket closed"
+	end
+	local slot = self.slot
+	local reader = reading[slot]
+	self.fd = nil
+	native.close(fd)
+	if reader then
+		reading[slot] = nil
+		scheduler.ready(reader, CLOSED)
+	end
+	return true, nil
+end
+
+-- The end of a scope, an error, the end of the task: 5.4 and later.
+conn_mt.__close = conn.close
+-- A connection that nobody can reach any more.
+conn_mt.__gc = conn.close
+
+--- Makes a connection of a native stream.
+local function adopt(fd)
+	local remote, slot = native.describe(fd)
+	local self = setmetatable({ fd = fd, remote = remote, slot = slot }, conn_mt)
+	if newproxy then
+		-- 5.1 and LuaJIT do not finalise tables: a userdata that only the connection knows stands in.
+		self.proxy = newproxy(true)
+		getmetatable(self.proxy).__gc = function()
+			self:close()
+		end
+	end
+	return self
+end
+
+loop.on(core.events.STREAM_READY, function(slot)
+	local task = reading[slot]
+	reading[slot] = nil
+	scheduler.resume(task)
+end)
+
+loop.on(core.events.STREAM_DIALED, function(slot)
+	local task = connecting[slot]
+	connecting[slot] = nil
+	scheduler.resume(task)
+end)
+
+--- Runs an accept callback, in a task of its own.
+local function welcome(accept, self)
+	local task = scheduler.current
+	guests[task] = self
+	accept(self)
+	guests[task] = nil
+end
+
+loop.on(core.events.STREAM_ACCEPTED, function(id, fd)
+	local accept = accepts[id]
+	if accept then
+		scheduler.start(welcome, accept, adopt(fd))
+	else
+		native.close(fd) -- the listener was closed meanwhile
+	end
+end)
+
+-- An accept that fails or is cancelled loses its connection.
+scheduler.watch(function(task)
+	local guest = guests[task]
+	if guest then
+		guests[task] = nil
+		guest:close()
+		return "[tcp] accept of " .. guest.remote
+	end
+end)
+
+-- Connections -----------------------------------------------------------------------------------
+
+--- Reads so many bytes, or everything through a delimiter, and waits until they are there.
+---
+--- Once the other end has finished, whoever wants more than is there gets "" and "end of file";
+--- what is there can still be read by its exact size, see `unreadbytes`. After a timeout the
+--- connection can be used as before, and nothing is lost. Whoever waits for a delimiter takes as
+--- much into memory as comes before it: with peers that are not trusted give a timeout, or read by
+--- size.
+---@async
+---@param want integer|string a number of bytes, of which less than 1 is ""; or a delimiter of one
+---  byte, which is part of what is returned
+---@param timeout integer? milliseconds to wait; without it as long as it takes
+---@return string? data
+---@return string? err "end of file", "read timeout", "socket closed" when it was closed before and
+---  "active closed" when meanwhile, else what the system said, such as "Connection reset by peer"
+function conn:read(want, timeout)
+	local name = "conn:read"
+	check.that(is_conn(self), name, "the first argument", A_CONN, self)
+	if type(want) == "number" then
+		want = check.integer(name, "the number of bytes", want, -MOST, MOST)
+	else
+		local one = type(want) == "string" and #want == 1
+		check.that(one, name, "what to read", "a number of bytes or a delimiter of one byte", want)
+	end
+	if timeout ~= nil then
+		timeout = check.integer(name, "the timeout", timeout, 0, LONGEST)
+	end
+	local task = enter(name)
+	local fd = self.fd
+	if not fd then
+		return nil, "socket closed"
+	elseif reading[self.slot] then
+		error(name .. ": another task waits to read from this connection", 2)
+	end
+	local data, why, slot = native_read(fd, want, timeout)
+	if slot then
+		reading[slot], read_slots[task] = task, slot
+		if suspend() == CLOSED then
+			return nil, "active closed"
+		end
+		data, why = native_conclude(fd)
+	end
+	return data, why
+end
+
+conn.readline = conn.read
+
+--- Queues bytes to be sent. Never waits: `unsentbytes` tells how much the other end has yet to
+--- take, which is kept in memory, however much it is.
+---@param data string|string[] the strings of a list are sent one after the other
+---@return boolean ok
+---@return string? err "socket closed" when this side has closed it, "socket is closed" when the
+---  other end has
+function conn:write(data)
+	local name = "conn:write"
+	check.that(is_conn(self), name, "the first argument", A_CONN, self)
+	local kind = type(data)
+	check.that(kind == "string" or kind == "table", name, "the data", "a string or a list of strings", data)
+	local ok, why = native_write(self.fd, data)
+	if ok == nil then
+		check.that(false, name, ("element %d of the data"):format(why), "a string", data[why])
+	end
+	return ok, why
+end
+
+--- Whether it can be written to and more may arrive: nil once this side has closed it, false as
+--- soon as the other end is known to have finished, even with bytes unread.
+---@return boolean?
+function conn:isalive()
+	check.that(is_conn(self), "conn:isalive", "the first argument", A_CONN, self)
+	if self.fd then
+		return native.open(self.fd)
+	end
+	return nil
+end
+
+--- Sets how many unread bytes are enough: with so many nothing more is taken from the network
+--- while nobody waits for more, so that the other end has to wait, too. A read of more than that
+--- still gets what it asks for. Too low costs a wait for each read; too high memory.
+---@param bytes integer? 1 MiB, the default, when absent: there is no way to have no limit, since
+---  what comes from the network must not take all memory
+function conn:limit(bytes)
+	check.that(is_conn(self), "conn:limit", "the first argument", A_CONN, self)
+	if bytes ~= nil then
+		bytes = check.integer("conn:limit", "the number of bytes", bytes, 0, MOST)
+	end
+	if self.fd then
+		native.limit(self.fd, bytes)
+	end
+end
+
+--- How many bytes have arrived and are not read; 0 once it is closed.
+---@return integer
+function conn:unreadbytes()
+	check.that(is_conn(self), "conn:unreadbytes", "the first argument", A_CONN, self)
+	return self.fd and native.unread(self.fd) or 0
+end
+
+--- How many bytes are queued that the system has not taken yet; 0 once it is closed.
+---@return integer
+function conn:unsentbytes()
+	check.that(is_conn(self), "conn:unsentbytes", "the first argument", A_CONN, self)
+	return self.fd and native.unsent(self.fd) or 0
+end
+
+--- The other end's "ip:port", also once it is closed.
+---@return string
+function conn:remoteaddr()
+	check.that(is_conn(self), "conn:remoteaddr", "the first argument", A_CONN, self)
+	return self.remote
+end
+
+-- Listeners -------------------------------------------------------------------------------------
+
+--- Stops listening; connections taken in before stay. True and nil, or false and "closed".
+---@return boolean ok
+---@return string? err
+function listener:close()
+	local right = getmetatable(self) == listener_mt
+	check.that(right, "listener:close", "the first argument", "a listener from tcp.listen", self)
+	local fd = self.fd
+	if not fd then
+		return false, "closed"
+	end
+	self.fd, accepts[fd] = nil, nil
+	native.close_listener(fd)
+	return true, nil
+end
+
+-- The module ------------------------------------------------------------------------------------
+
+--- Listens. Does not wait, and needs no task. A listener stays open until it is closed, whether or
+--- not anybody keeps it.
+---
+--- - `addr`: "ip:port", "[ipv6]:port" or ":port"; port 0 lets the system choose, see the listener's
+---   `addr`.
+--- - `accept(conn)`: takes a connection in, as a task. If it raises, that is logged and the
+---   connection closed; if it returns, the connection stays open as long as somebody keeps it.
+--- - `backlog`: connections that may wait to be accepted; 256 by default. Too few refuses clients in
+---   a rush; more than the system's own limit changes nothing.
+---@param conf silly.net.tcp.conf
+---@return silly.net.tcp.listener? listener
+---@return string? err what the system said, such as "Address already in use"; "getaddrinfo failed"
+---  when the host is no literal address
+function tcp.listen(conf)
+	local name = "tcp.listen"
+	local given = type(conf) == "table" and conf or {}
+	local addr, accept, backlog = given.addr, given.accept, given.backlog
+	if addr == nil then
+		error("tcp.listen missing addr", 2)
+	elseif accept == nil then
+		error("tcp.listen missing accept", 2)
+	end
+	check.options(name, "the argument", conf, { "addr", "accept", "backlog" })
+	check.type(name, "option 'addr'", addr, "string")
+	check.type(name, "option 'accept'", accept, "function")
+	if backlog ~= nil then
+		backlog = check.integer(name, "option 'backlog'", backlog, 1, 2 ^ 31 - 1)
+	end
+	local fd, bound, malformed = native.listen(addr, backlog or DEFAULT_BACKLOG)
+	if fd then
+		accepts[fd] = accept
+		return setmetatable({ fd = fd, addr = bound }, listener_mt), nil
+	elseif malformed then
+		error(name .. ": " .. bound, 2)
+	end
+	return nil, bound
+end
+
+--- Connects to "ip:port" or "[ipv6]:port". Names are not looked up.
+---
+--- - `bind`: the "ip:port" to connect from; port 0 lets the system choose.
+--- - `timeout`: milliseconds to wait; 5000 by default. Too short fails connects that a busy network
+---   would have brought about; too long waits for hosts that are gone.
+---@async
+---@param addr string
+---@param options? {bind?: string, timeout?: integer}
+---@return silly.net.tcp.conn? conn
+---@return string? err what the system said, such as "Connection refused", and "Connection timed
+---  out" when the time was up; "getaddrinfo failed" when the host is no literal address; "invalid
+---  address:..." and "invalid bind address:..."
+function tcp.connect(addr, options)
+	local name = "tcp.connect"
+	if addr == nil then
+		error("tcp.connect missing addr", 2)
+	end
+	check.type(name, "the address", addr, "string")
+	local bind, timeout
+	if options ~= nil then
+		check.options(name, "the options", options, { "bind", "timeout" })
+		bind, timeout = options.bind, options.timeout
+		if bind ~= nil then
+			check.type(name, "option 'bind'", bind, "string")
+		end
+		if timeout ~= nil then
+			timeout = check.integer(name, "option 'timeout'", timeout, 1, LONGEST)
+		end
+	end
+	local task = enter(name)
+	local slot, attempt, refused = native.connect(addr, bind, timeout or DEFAULT_TIMEOUT)
+	if not slot then
+		return nil, refused
+	end
+	connecting[slot], connect_slots[task] = task, slot
+	suspend()
+	local fd, why = native.connected(attempt)
+	if not fd then
+		return nil, why
+	end
+	return adopt(fd), nil
+end
+
+-- The functions of a connection under the names that older scripts use.
+tcp.read, tcp.write, tcp.close = conn.read, conn.write, conn.close
+tcp.isalive, tcp.limit = conn.isalive, conn.limit
+tcp.recvsize, tcp.sendsize = conn.unreadbytes, conn.unsentbytes
+
+return tcp

@@ -1,0 +1,88 @@
+//! What the runtime is sent out for, as tasks of its own, since it is seldom and long: dials and
+//! lookups.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+use crate::net::address::Address;
+use crate::net::dial::{connect, dial};
+use crate::net::record::Kind;
+use crate::registry::Id;
+
+use super::inbox::{Dialed, LookedUp, Owner};
+use super::job::Job;
+use super::{Reactor, Refusal};
+
+impl Reactor {
+    /// Starts a dial; its end arrives as [`Driver::dialed`](super::Driver::dialed) with the number
+    /// returned here, unless the returned handle aborts it.
+    pub fn dial(
+        &mut self,
+        owner: Owner,
+        address: Address,
+        patience: Duration,
+    ) -> Result<(u64, AbortHandle), Refusal> {
+        let resolver = self.resolver.clone();
+        // Only lookups, and several addresses of one name, have times of their own.
+        let timed = matches!(address, Address::Name { .. });
+        self.bring(owner, dial(address, resolver, patience), timed)
+    }
+
+    /// As [`dial`](Self::dial), to just one address, from `local` where that is given; the reason
+    /// of a failure is the system's alone.
+    pub fn connect(
+        &mut self,
+        owner: Owner,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> Result<(u64, AbortHandle), Refusal> {
+        let work = connect(remote, local);
+        self.bring(owner, async move { Ok((work.await?, remote)) }, false)
+    }
+
+    fn bring(
+        &mut self,
+        owner: Owner,
+        work: impl Future<Output = Result<(TcpStream, SocketAddr), String>> + Send + 'static,
+        timed: bool,
+    ) -> Result<(u64, AbortHandle), Refusal> {
+        self.serial += 1;
+        let job = self.serial;
+        let inbox = Arc::clone(&self.inbox);
+        let work = async move {
+            let outcome = work.await;
+            inbox.deliver(Dialed { owner, job, outcome });
+        };
+        Ok((job, self.spawn(work, timed)?))
+    }
+
+    /// Starts a lookup; its end arrives as [`Driver::looked_up`](super::Driver::looked_up), unless
+    /// the returned handle aborts it.
+    pub fn look_up(&mut self, owner: Id, name: String, kind: Kind) -> Result<AbortHandle, Refusal> {
+        let inbox = Arc::clone(&self.inbox);
+        let resolver = self.resolver.clone();
+        let work = async move {
+            let outcome = resolver.records(&name, kind).await;
+            inbox.bring(LookedUp { owner, outcome });
+        };
+        self.spawn(work, true)
+    }
+
+    fn spawn<F>(&mut self, work: F, timed: bool) -> Result<AbortHandle, Refusal>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let jobs = Arc::clone(&self.jobs);
+        let task = self.engine()?.handle.spawn(Job::new(work, timed, &jobs));
+        Ok(task.abort_handle())
+    }
+
+    /// Sets the name servers to ask from now on, by dials and lookups; none: the system's.
+    pub fn set_name_servers(&mut self, servers: Vec<SocketAddr>) {
+        self.resolver.set_servers(servers);
+    }
+}
