@@ -193,12 +193,13 @@ function conn:read(want, timeout)
 	if timeout ~= nil then
 		timeout = check.integer(name, "the timeout", timeout, 0, LONGEST)
 	end
-	local task = enter(name)
 	local fd = self.fd
+	if fd and reading[self.slot] then
+		error(name .. ": another task waits to read from this connection", 2)
+	end
+	local task = enter(name)
 	if not fd then
 		return nil, "socket closed"
-	elseif reading[self.slot] then
-		error(name .. ": another task waits to read from this connection", 2)
 	end
 	local data, why, slot = native_read(fd, want, timeout)
 	if slot then
