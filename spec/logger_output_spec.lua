@@ -20,11 +20,11 @@ end
 
 --- Starts a script whose stderr is a pipe; the child and the pipe's other end, from which nobody
 --- has read yet.
-local function piped(text)
+local function piped(text, command)
 	os.execute("mkfifo '" .. process.dir .. "/pipe'")
 	-- One that blocks on the pipe could not end itself.
 	local child = process.start(HEAD .. text, {
-		command = "timeout -s KILL 20 " .. process.lua,
+		command = "timeout -s KILL 20 " .. (command or process.lua),
 		stderr = process.dir .. "/pipe",
 	})
 	return child, assert(io.open(process.dir .. "/pipe"))
@@ -245,6 +245,59 @@ describe("a log that nobody takes", function()
 		process.write("script.lua", HEAD .. "logger.info 'x' print(logger.dropped())")
 		local result = process.command(("sh -c '%s script.lua 2>&-'"):format(process.lua))
 		assert.same({ status = 0, out = "1\n", err = "" }, result)
+	end)
+end)
+
+describe("a forked child", function()
+	local host, problem
+
+	setup(function()
+		host, problem = process.host()
+	end)
+
+	it("logs to where its parent does", function()
+		if not host then
+			pending("no C host: " .. tostring(problem))
+		end
+		process.write("forking.lua", HEAD .. [[
+			logger.setoutput "forked.log"
+			logger.info "before"
+			local pid = fork()
+			if pid == 0 then
+				logger.info "child"
+				leave(logger.dropped())
+			end
+			assert(waitpid(pid) == 0)
+			logger.info "after"
+		]])
+		local result = process.command(host .. " run forking.lua")
+		assert.same({ status = 0, out = "host: done\n", err = "" }, result)
+		assert.matches("before\n.*child\n.*after\n$", process.read("forked.log"))
+	end)
+
+	it("leaves to its parent the lines that are kept", function()
+		if not host then
+			pending("no C host: " .. tostring(problem))
+		end
+		local child, reader = piped([[
+			for number = 1, 1000 do logger.info(number, ("x"):rep(60)) end
+			local pid = fork()
+			if pid == 0 then
+				logger.info "child"
+				leave(0)
+			end
+			assert(waitpid(pid) == 0)
+			print "forked"
+			io.stdout:flush()
+		]], host .. " run")
+		assert.equal("forked", child.read())
+		local all = lines(reader:read("*a"))
+		assert.equal(1000, #all)
+		for number, line in ipairs(all) do
+			assert.equal(number, tonumber(line:match("^I (%d+) x+$")))
+		end
+		reader:close()
+		child.wait()
 	end)
 end)
 

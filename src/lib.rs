@@ -13,7 +13,8 @@
 //! 6. `lua`: the bindings, built with one of the features that name a Lua version.
 //!
 //! Rooms of their own, on no other floor of ours: [`zproto`], with neither sockets nor Lua;
-//! [`signals`] and [`sink`], the process's signal handlers and its log, which all states share.
+//! [`signals`] and [`sink`], the process's signal handlers and its log, which all states share
+//! (in `per_process`, as nothing else does).
 
 pub mod cluster;
 pub mod lookups;
@@ -28,6 +29,7 @@ pub mod lookups;
 mod lua;
 pub mod net;
 pub mod node;
+mod per_process;
 pub mod reactor;
 pub mod reason;
 pub mod registry;

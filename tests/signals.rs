@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::io::Read;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use silly_cluster::node::Node;
 use silly_cluster::reactor::event::Event;
+use silly_cluster::signals::Watcher;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -24,6 +26,17 @@ fn hear(node: &mut Node, ready: &Sender<()>) {
         }
     }
     panic!("no signal has come");
+}
+
+// In here because a test beside it that forks would keep the other end open.
+#[test]
+fn a_watcher_that_is_dropped_closes_what_it_has_opened() {
+    let mut watcher = Watcher::default();
+    assert!(watcher.socket().unwrap().is_none());
+    watcher.watch(libc::SIGUSR2, false).unwrap();
+    let mut socket = watcher.socket().unwrap().unwrap();
+    drop(watcher);
+    assert_eq!(socket.read(&mut [0]).unwrap(), 0);
 }
 
 #[test]

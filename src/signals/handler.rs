@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use super::fuse;
 
+/// Signals are 1 to 31, so that a set of them is 32 bits.
+pub(super) const SIGNALS: usize = 32;
+
 /// How many Lua states may watch signals at once.
 pub(super) const SLOTS: usize = 256;
 
@@ -120,8 +123,14 @@ pub(super) fn settle_down() {
     }
 }
 
-/// A forked child: handlers of the parent's other threads will never end here.
+/// A forked child: handlers of the parent's other threads will never end here, and its own would
+/// tell nobody.
 pub(super) fn forget_parent() {
+    for signal in 1..SIGNALS as c_int {
+        if Action::current(signal).is_ok_and(Action::is_ours) {
+            set_default(signal);
+        }
+    }
     BUSY.store(0, SeqCst);
     LAST.store(0, SeqCst);
     for slot in &TABLE {
@@ -177,8 +186,11 @@ impl Action {
         self.0.sa_sigaction == libc::SIG_IGN
     }
 
-    /// True for those that this library installs.
-    pub(super) fn may_be_ours(self) -> bool {
-        [libc::SIG_DFL, Action::ours().0.sa_sigaction].contains(&self.0.sa_sigaction)
+    pub(super) fn is_ours(self) -> bool {
+        self.0.sa_sigaction == Action::ours().0.sa_sigaction
+    }
+
+    pub(super) fn is_default(self) -> bool {
+        self.0.sa_sigaction == libc::SIG_DFL
     }
 }

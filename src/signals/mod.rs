@@ -21,8 +21,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use handler::{LAST, TABLE, bit};
-use process::{Process, SIGNALS, process};
+use handler::{LAST, SIGNALS, TABLE, bit};
+use process::{Process, process};
 
 pub use names::NAMES;
 
@@ -396,16 +396,5 @@ mod tests {
         unsafe { libc::waitpid(child, &mut status, 0) };
         let by = libc::WTERMSIG(status);
         assert!(libc::WIFSIGNALED(status) && [libc::SIGSEGV, libc::SIGBUS].contains(&by));
-    }
-
-    #[test]
-    fn a_watcher_that_is_dropped_closes_what_it_has_opened() {
-        let mut watcher = Watcher::default();
-        assert!(watcher.socket().unwrap().is_none());
-        watcher.watch(libc::SIGTTIN, false).unwrap();
-        let fd = watcher.place.as_ref().unwrap().reader.try_clone().unwrap();
-        drop(watcher);
-        let mut byte = [0];
-        assert_eq!((&fd).read(&mut byte).unwrap(), 0); // the writer is closed
     }
 }

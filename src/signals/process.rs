@@ -6,18 +6,16 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::per_process::PerProcess;
+
 use super::fuse;
-use super::handler::{self, Action, SLOTS, TABLE, bit};
+use super::handler::{self, Action, SIGNALS, SLOTS, TABLE, bit};
 
-/// Signals are 1 to 31, so that a set of them is 32 bits.
-pub(super) const SIGNALS: usize = 32;
-
-static PROCESS: Mutex<Process> =
-    Mutex::new(Process { id: 0, loops: 0, before: [None; SIGNALS], taken: [false; SLOTS] });
+static PROCESS: PerProcess<Mutex<Process>> = PerProcess::new();
 
 pub(super) struct Process {
-    /// Whose table this is; a forked child has a copy.
-    id: u32,
+    /// The handler's table is ours; in a forked child it is a copy of its parent's at first.
+    begun: bool,
     /// How many loops of our own are running.
     pub(super) loops: usize,
     /// What was set where we have set something else.
@@ -26,28 +24,23 @@ pub(super) struct Process {
     pub(super) taken: [bool; SLOTS],
 }
 
-/// The table, made this process's own where it is a fork's copy.
+/// The table. A forked child begins with an empty one, and with the system's action for what its
+/// parent watches, which nobody looks at there.
 pub(super) fn process() -> MutexGuard<'static, Process> {
-    let mut process = PROCESS.lock();
-    if process.id != std::process::id() {
-        process.begin();
+    let table = PROCESS.get(|_| {
+        let (before, taken) = ([None; SIGNALS], [false; SLOTS]);
+        Mutex::new(Process { begun: false, loops: 0, before, taken })
+    });
+    let mut process = table.lock();
+    if !process.begun {
+        process.begun = true;
+        handler::forget_parent();
+        fuse::remove();
     }
     process
 }
 
 impl Process {
-    fn begin(&mut self) {
-        handler::forget_parent();
-        fuse::remove();
-        self.id = std::process::id();
-        self.loops = 0;
-        self.taken = [false; SLOTS];
-        for signal in 1..SIGNALS as c_int {
-            // What cannot be put back was never changed.
-            let _ = self.settle(signal);
-        }
-    }
-
     /// Gives a signal the action that it must have by now.
     pub(super) fn settle(&mut self, signal: c_int) -> io::Result<()> {
         let place = &mut self.before[signal as usize];
@@ -75,7 +68,8 @@ impl Process {
             None => {
                 *place = None;
                 // Unless somebody else has set another one since.
-                if known.is_some() && Action::current(signal)?.may_be_ours() {
+                let current = Action::current(signal)?;
+                if known.is_some() && (current.is_ours() || current.is_default()) {
                     before.install(signal)?;
                 }
             }

@@ -17,6 +17,7 @@ struct Entry {
     reports: Option<u64>,
 }
 
+#[derive(Default)]
 pub(super) struct Backlog {
     entries: VecDeque<Entry>,
     bytes: usize,
@@ -24,24 +25,11 @@ pub(super) struct Backlog {
     sent: usize,
     /// Dropped lines that no line in here reports.
     unreported: u64,
-    /// Of the process that wrote what is in here.
-    process: u32,
 }
 
 impl Backlog {
-    pub(super) const fn new() -> Backlog {
-        Backlog { entries: VecDeque::new(), bytes: 0, sent: 0, unreported: 0, process: 0 }
-    }
-
     pub(super) fn is_behind(&self) -> bool {
         !self.entries.is_empty()
-    }
-
-    /// In a forked child, what is kept is the parent's to write.
-    pub(super) fn disown_after_fork(&mut self) {
-        if self.is_behind() && self.process != std::process::id() {
-            *self = Backlog::new();
-        }
     }
 
     /// Keeps a line in two parts, if there is room. `now` gives date and time for a report.
@@ -79,9 +67,6 @@ impl Backlog {
     }
 
     fn keep(&mut self, entry: Entry) {
-        if self.entries.is_empty() {
-            self.process = std::process::id();
-        }
         self.bytes += entry.bytes.len();
         self.entries.push_back(entry);
     }
@@ -162,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_was_not_taken_goes_first_and_continues_where_it_stopped() {
-        let mut backlog = Backlog::new();
+        let mut backlog = Backlog::default();
         let mut out = Vec::new();
         assert!(backlog.append(b"1 ", b"one\n", now));
         assert!(backlog.append(b"2 ", b"two\n", now));
@@ -175,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_line_begun_elsewhere_begins_anew() {
-        let mut backlog = Backlog::new();
+        let mut backlog = Backlog::default();
         let (mut old, mut new) = (Vec::new(), Vec::new());
         backlog.append(b"", b"line\n", now);
         backlog.write_with(now, taking(2, &mut old));
@@ -186,7 +171,7 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_lines_are_dropped_until_half_of_it_is_free_and_then_reported() {
-        let mut backlog = Backlog::new();
+        let mut backlog = Backlog::default();
         let line = vec![b'x'; LIMIT / 4];
         let mut out = Vec::new();
         for _ in 0..4 {
@@ -205,7 +190,7 @@ mod tests {
 
     #[test]
     fn losses_are_reported_without_a_further_line() {
-        let mut backlog = Backlog::new();
+        let mut backlog = Backlog::default();
         let mut out = Vec::new();
         backlog.append(b"", &vec![b'x'; LIMIT + 1], now); // stands alone
         assert!(!backlog.append(b"", b"dropped\n", now));
@@ -217,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_broken_descriptor_loses_everything_and_the_next_good_one_hears_of_it() {
-        let mut backlog = Backlog::new();
+        let mut backlog = Backlog::default();
         let broken = |_: &[u8]| Err(io::ErrorKind::BrokenPipe.into());
         backlog.append(b"", b"one\n", now);
         assert_eq!(backlog.write_with(now, broken), 1);
@@ -233,27 +218,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_waited_for() {
-        let mut backlog = Backlog::new();
+        let mut backlog = Backlog::default();
         backlog.append(b"", b"one\n", now);
         assert_eq!(backlog.write_with(now, |_| Err(io::ErrorKind::StorageFull.into())), 0);
         assert!(backlog.is_behind());
-    }
-
-    #[test]
-    fn a_forked_child_leaves_its_parents_lines_to_the_parent() {
-        let mut backlog = Backlog::new();
-        backlog.append(b"", b"parent's\n", now);
-        // SAFETY: the child only looks and leaves.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            backlog.disown_after_fork();
-            // SAFETY: leaves without running what belongs to the parent.
-            unsafe { libc::_exit(if backlog.is_behind() { 1 } else { 0 }) };
-        }
-        let mut status = -1;
-        // SAFETY: waits for the child made above.
-        unsafe { libc::waitpid(child, &mut status, 0) };
-        backlog.disown_after_fork();
-        assert_eq!((status, backlog.is_behind()), (0, true));
     }
 }

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::per_process::PerProcess;
+
 use backlog::Backlog;
 use outlet::Outlet;
 
@@ -27,12 +29,10 @@ pub const RETRY: Duration = Duration::from_millis(50);
 /// How often the end tries, while it waits.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
-/// How long a line waits for other threads' lines. Only a file system that hangs takes longer, or a
-/// fork at the wrong moment, in whose child nobody is left to let go.
+/// How long a line waits for other threads' lines. Only a file system that hangs takes longer.
 const TURN_LIMIT: Duration = Duration::from_millis(100);
 
-static SINK: Mutex<Sink> =
-    Mutex::new(Sink { outlet: Outlet::new(Target::Stderr), backlog: Backlog::new() });
+static SINK: PerProcess<Mutex<Sink>> = PerProcess::new();
 
 /// True while lines are kept: what every turn of every loop asks, without the lock.
 static BEHIND: AtomicBool = AtomicBool::new(false);
@@ -46,6 +46,18 @@ struct Sink {
 }
 
 impl Sink {
+    /// A forked child writes to where its parent did, unless another thread was writing right then.
+    /// What is kept is the parent's to write.
+    fn inherit(parents: Option<&'static Mutex<Sink>>) -> Sink {
+        BEHIND.store(false, Ordering::Release);
+        let fallback = || Outlet::new(Target::Stderr);
+        let known = parents.and_then(|sink| {
+            let outlet = &mut sink.try_lock()?.outlet; // of the child's copy
+            Some(std::mem::replace(outlet, fallback()))
+        });
+        Sink { outlet: known.unwrap_or_else(fallback), backlog: Backlog::default() }
+    }
+
     /// Writes what the descriptor takes.
     fn push(&mut self) {
         let Sink { outlet, backlog } = self;
@@ -56,9 +68,7 @@ impl Sink {
 }
 
 fn sink() -> Option<MutexGuard<'static, Sink>> {
-    let mut sink = SINK.try_lock_for(TURN_LIMIT)?;
-    sink.backlog.disown_after_fork();
-    Some(sink)
+    SINK.get(|parents| Mutex::new(Sink::inherit(parents))).try_lock_for(TURN_LIMIT)
 }
 
 fn busy() -> io::Error {

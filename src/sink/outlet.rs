@@ -51,7 +51,7 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    pub(super) const fn new(target: Target) -> Outlet {
+    pub(super) fn new(target: Target) -> Outlet {
         Outlet { target, way: None }
     }
 
