@@ -105,13 +105,14 @@ describe("a coroutine that is used again", function()
 	end))
 
 	it("is not used again after its task was cancelled, whatever it did", async(function()
+		local session
 		local ways = {
 			function() end, -- cancelled before it begins
 			task.wait,
 			coroutine.yield,
 			function() time.sleep(60000) end,
 			function()
-				time.after(60000, function() end)
+				session = time.after(60000, function() end)
 				task.wait()
 			end,
 		}
@@ -137,6 +138,7 @@ describe("a coroutine that is used again", function()
 			table.sort(seen)
 			assert.same({ 1, 2, 3, 4, 5 }, seen)
 		end
+		time.cancel(session) -- it outlives its task
 	end))
 
 	it("is not taken for the one that slept or asked on it before", async(function()
