@@ -3,7 +3,5 @@ max_line_length = 120
 -- Types are not wrapped.
 files["lua/zproto.lua"] = { max_line_length = false }
 files["spec"] = { std = "+busted", globals = { "async" } }
--- The log is caught by standing in for stderr.
-files["spec/support/log.lua"] = { globals = { "io" } }
 -- Vectors are data: their lines are as long as they are.
 exclude_files = { "target", "build", "spec/data" }

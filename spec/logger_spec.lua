@@ -122,7 +122,7 @@ describe("silly.logger", function()
 			local cluster = require "silly.net.cluster"
 			collectgarbage("setpause", 1)
 			collectgarbage("setstepmul", 1000000)
-			io.stderr = nil
+			assert(logger.setoutput "/dev/null")
 			local over = false
 			local function log_at_every_collection()
 				if over then

@@ -12,10 +12,11 @@
 //!    [`lookups`]: names that tasks wait for; [`node`]: all that one Lua state owns.
 //! 6. `lua`: the bindings, built with one of the features that name a Lua version.
 //!
-//! [`zproto`] is a room of its own, with neither sockets nor Lua; [`interrupt`] is Ctrl-C.
+//! Rooms of their own, on no other floor of ours: [`zproto`], with neither sockets nor Lua;
+//! [`signals`] and [`sink`], the process's signal handlers and its log, which all states share
+//! (in `per_process`, as nothing else does).
 
 pub mod cluster;
-pub mod interrupt;
 pub mod lookups;
 #[cfg(any(
     feature = "lua51",
@@ -28,10 +29,13 @@ pub mod lookups;
 mod lua;
 pub mod net;
 pub mod node;
+mod per_process;
 pub mod reactor;
 pub mod reason;
 pub mod registry;
 pub mod sessions;
+pub mod signals;
+pub mod sink;
 pub mod tcp;
 pub mod timers;
 pub mod trace;

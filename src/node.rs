@@ -8,8 +8,12 @@ use crate::lookups::Lookups;
 use crate::reactor::event::Event;
 use crate::reactor::inbox::{Dialed, Key, LookedUp, Owner};
 use crate::reactor::{Alarm, Driver, Reactor, Refusal};
+use crate::sink;
 use crate::tcp::Tcp;
 use crate::trace::Tracer;
+
+/// How long the end of a state waits for whoever reads the log.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Whoever owns sockets. What the reactor brings goes to the one that it concerns.
 #[derive(Default)]
@@ -92,7 +96,7 @@ pub struct Node {
 impl Node {
     /// One turn of the loop; see [`Reactor::turn`].
     pub fn turn(&mut self, wait: Option<Duration>) -> Result<(), Refusal> {
-        self.reactor.turn(&mut self.rooms, wait)
+        self.reactor.turn(&mut self.rooms, sink::patience(wait))
     }
 
     /// The end of a turn once its events are taken; see [`Reactor::settle`].
@@ -142,6 +146,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        sink::drain(LAST_LINES);
         if self.reactor.is_forked() {
             // Dropping the sockets would take the parent's out of the poll set both share.
             std::mem::forget(std::mem::take(&mut self.rooms));

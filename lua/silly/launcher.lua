@@ -13,6 +13,10 @@ failed, or by silly.exit.
   --version   versions of silly and of Lua
 ]]
 
+--- What silly.exit may take after SIGTERM, in milliseconds. When 2 s are over since the signal, the
+--- system ends the process.
+local TERM_LIMIT = 1500
+
 local LEVELS = { debug = "DEBUG", info = "INFO", warn = "WARN", error = "ERROR" }
 
 local unpack = table.unpack or rawget(_G, "unpack")
@@ -89,7 +93,7 @@ local function shift_arguments(by)
 end
 
 local index, level = read_options()
-local _, loop, scheduler = load_silly()
+local core, loop, scheduler = load_silly()
 require("silly.internal.start").disarm()
 loop.owns_process = true
 shift_arguments(index)
@@ -97,6 +101,18 @@ if level then
 	local logger = require "silly.logger"
 	logger.setlevel(logger[level])
 end
+
+local watch = require "silly.internal.watch"
+watch.fallback("SIGTERM", function()
+	loop.exit(128 + core.signals.SIGTERM, TERM_LIMIT)
+end, true)
+watch.fallback("SIGHUP", function()
+	local logger = require "silly.logger"
+	local ok, why = logger.reopen()
+	if not ok then
+		logger.error(why)
+	end
+end, false)
 
 local name = arg[0]
 local chunk, problem = loadfile(name ~= "-" and name or nil)

@@ -1,8 +1,12 @@
---- The log: one line per message, on standard error.
+--- The log: one line per message, on standard error or wherever logger.setoutput says.
 --
 --   2026-01-31 12:00:00 00000000beef0001 I server.lua:12 listening on 127.0.0.1:8888
 --
 -- date, time, the current task's trace id, the level's letter, where, what.
+--
+-- Logging never waits for whoever reads: lines that cannot be written are kept up to 1 MiB and
+-- dropped beyond, which the log itself says once there is room again. All Lua states of a process
+-- share one output.
 
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
@@ -62,11 +66,7 @@ local function where(depth)
 end
 
 local function write(number, place, text)
-	local stamp = os and os.date("%Y-%m-%d %H:%M:%S ") or ""
-	local line = stamp .. core.trace_text(trace.current()) .. " " .. LETTERS[number] .. " " .. place .. text .. "\n"
-	if io and io.stderr then
-		io.stderr:write(line)
-	end
+	core.log(core.trace_text(trace.current()) .. " " .. LETTERS[number] .. " " .. place .. text .. "\n")
 end
 
 local function plain(number)
@@ -109,6 +109,36 @@ end
 ---@param number integer one of logger.DEBUG, INFO, WARN, ERROR
 function logger.setlevel(number)
 	level = check.integer("logger.setlevel", "the level", number, logger.DEBUG, logger.ERROR)
+end
+
+--- Says where the lines of the whole process go from now on.
+---@param output string "stderr", which it is at first, "stdout", or a file's path: it is appended to
+---@return true? ok
+---@return string? message why the file cannot be had; the output is then what it was
+function logger.setoutput(output)
+	check.type("logger.setoutput", "the output", output, "string")
+	local ok, why = core.log_output(output)
+	if not ok then
+		return nil, ("open %s: %s"):format(output, why)
+	end
+	return true
+end
+
+--- Opens the output file again, after somebody has renamed it. Under the launcher SIGHUP does it.
+---@return true? ok
+---@return string? message why it cannot be had; lines then go on into the old one
+function logger.reopen()
+	local ok, why = core.log_reopen()
+	if not ok then
+		return nil, "reopen the log: " .. why
+	end
+	return true
+end
+
+--- How many lines the process has dropped, because their output took no more.
+---@return integer
+function logger.dropped()
+	return core.log_dropped()
 end
 
 --- A line that no script's line stands behind.

@@ -2,8 +2,10 @@
  *
  *   host run script.lua...    runs each file in a state of its own, one after the other
  *   host step script.lua      runs the file, then calls silly.step until nothing is pending
+ *   host signals script.lua   as run, with handlers of its own, and says which it still has
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -44,6 +46,50 @@ static int host_leave(lua_State *L)
 	_exit((int)luaL_checkinteger(L, 1));
 }
 
+static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
+static const char *const names[] = { "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1" };
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void handle_signals(void)
+{
+	size_t index;
+	struct sigaction action;
+	memset(&action, 0, sizeof action);
+	action.sa_handler = on_signal;
+	for (index = 0; index < sizeof watched / sizeof *watched; index++)
+		sigaction(watched[index], &action, NULL);
+}
+
+/* The names of the signals that still have the host's handler, in one string. */
+static int host_handles(lua_State *L)
+{
+	size_t index;
+	luaL_Buffer buffer;
+	luaL_buffinit(L, &buffer);
+	for (index = 0; index < sizeof watched / sizeof *watched; index++) {
+		struct sigaction action;
+		sigaction(watched[index], NULL, &action);
+		if (action.sa_handler == on_signal) {
+			luaL_addstring(&buffer, names[index]);
+			luaL_addstring(&buffer, " ");
+		}
+	}
+	luaL_pushresult(&buffer);
+	return 1;
+}
+
+static void say_handles(void)
+{
+	lua_State *L = luaL_newstate();
+	host_handles(L);
+	printf("host handles %s\n", lua_tostring(L, -1));
+	lua_close(L);
+}
+
 static int complain(lua_State *L)
 {
 	fprintf(stderr, "host: %s\n", lua_tostring(L, -1));
@@ -70,6 +116,9 @@ static int step(lua_State *L)
 int main(int argc, char **argv)
 {
 	int index;
+	int signals = strcmp(argv[1], "signals") == 0;
+	if (signals)
+		handle_signals();
 	for (index = 2; index < argc; index++) {
 		lua_State *L = luaL_newstate();
 		luaL_openlibs(L);
@@ -77,11 +126,14 @@ int main(int argc, char **argv)
 		lua_register(L, "waitpid", host_waitpid);
 		lua_register(L, "leave", host_leave);
 		lua_register(L, "descriptors", host_descriptors);
+		lua_register(L, "handles", host_handles);
 		if (luaL_dofile(L, argv[index]))
 			return complain(L);
 		if (strcmp(argv[1], "step") == 0 && step(L) != 0)
 			return 1;
 		lua_close(L);
+		if (signals)
+			say_handles();
 	}
 	puts("host: done");
 	return 0;

@@ -1,25 +1,25 @@
 --- Catches what the logger writes, in this process.
 
+local logger = require "silly.logger"
+
 local log = {}
 
-local lines
-local stderr = io.stderr
+--- The file that lines go to, while they are caught.
+local path
+local caught = ""
 
-local recorder = {}
-
-function recorder:write(...)
-	for _, text in ipairs({ ... }) do
-		lines[#lines + 1] = tostring(text)
-	end
-	return self
+local function contents()
+	local file = assert(io.open(path, "rb"))
+	local text = file:read("*a")
+	file:close()
+	return text
 end
 
-function recorder.flush() end
-
---- From now on lines are kept instead of written. The returned function ends that, and gives them.
+--- From now on lines are kept. The returned function ends that, and gives them.
 function log.capture()
-	lines = {}
-	io.stderr = recorder
+	log.release()
+	path = os.tmpname()
+	assert(logger.setoutput(path))
 	return function()
 		log.release()
 		return log.text()
@@ -28,18 +28,23 @@ end
 
 --- Back to normal.
 function log.release()
-	io.stderr = stderr
+	if path then
+		assert(logger.setoutput("stderr"))
+		caught = contents()
+		os.remove(path)
+		path = nil
+	end
 end
 
 --- Everything since the capture.
 function log.text()
-	return table.concat(lines)
+	return path and contents() or caught
 end
 
 --- How many records of a level there are: "E", "W", "I", "D".
 function log.count(level)
 	local count = 0
-	for _, line in ipairs(lines) do
+	for line in log.text():gmatch("[^\n]*\n") do
 		if line:find("^%d+%-%d+%-%d+ %d+:%d+:%d+ %x+ " .. level .. " ") then
 			count = count + 1
 		end

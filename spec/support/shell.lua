@@ -37,12 +37,15 @@ function process.write(name, text)
 	file:close()
 end
 
+--- What a file of the directory holds.
 local function read(name)
 	local file = assert(io.open(process.dir .. "/" .. name))
 	local text = file:read("*a")
 	file:close()
 	return text
 end
+
+process.read = read
 
 --- What every child gets: our modules, and SIGINT as a shell's foreground job has it.
 local function environment(extra)
@@ -67,11 +70,16 @@ function process.script(text, arguments)
 	return process.command(process.lua .. " script.lua " .. (arguments or ""))
 end
 
+--- Our launcher, to be given a script.
+process.launcher = ("%s '%s/lua/silly/launcher.lua'"):format(process.lua, root)
+
 --- Starts a script and returns while it runs.
-function process.start(text)
+---@param options? {command: string?, stderr: string?} what runs it, and where its stderr goes
+function process.start(text, options)
+	options = options or {}
 	process.write("script.lua", text)
-	local pipe = assert(io.popen("echo $$; " .. environment() .. process.lua
-		.. " script.lua 2>'" .. process.dir .. "/err'"))
+	local pipe = assert(io.popen(("echo $$; %s %s script.lua 2>'%s'"):format(
+		environment(), options.command or process.lua, options.stderr or process.dir .. "/err")))
 	local child = { pid = assert(tonumber(pipe:read("*l"))) }
 	function child.read(count)
 		return pipe:read(count or "*l")

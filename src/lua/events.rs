@@ -26,8 +26,9 @@ const LOOKED_UP: i64 = 11;
 const STREAM_ACCEPTED: i64 = 12;
 const STREAM_READY: i64 = 13;
 const STREAM_DIALED: i64 = 14;
+const SIGNAL: i64 = 15;
 
-const NAMES: [(&str, i64); 14] = [
+const NAMES: [(&str, i64); 15] = [
     ("AWAKE", AWAKE),
     ("ALARM", ALARM),
     ("ACCEPTED", ACCEPTED),
@@ -42,6 +43,7 @@ const NAMES: [(&str, i64); 14] = [
     ("STREAM_ACCEPTED", STREAM_ACCEPTED),
     ("STREAM_READY", STREAM_READY),
     ("STREAM_DIALED", STREAM_DIALED),
+    ("SIGNAL", SIGNAL),
 ];
 
 /// What this file adds to the native table.
@@ -145,5 +147,6 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
             let text: *const [u8] = text.as_bytes();
             parcel(LOG, &[], None, Some(text))
         }
+        Event::Signal { number } => parcel(SIGNAL, &[*number as u64], None, None),
     }
 }

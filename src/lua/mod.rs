@@ -4,6 +4,7 @@
 //!   interface; `guest`: the same for what a host with a loop of its own asks for.
 //! - `hot`, `events`, `stream`: what is called for every message, through the raw C interface;
 //!   `raw`: what these stand on; `trace`: trace ids as Lua values.
+//! - `errno`, `log`, `signal`: one topic each, seldom called.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
 //! No function of this module ever calls back into Lua or suspends; tasks, callbacks and waiting
@@ -13,10 +14,13 @@
 mod cancel;
 mod cluster;
 mod dns;
+mod errno;
 mod events;
 mod guest;
 mod hot;
+mod log;
 mod raw;
+mod signal;
 mod stream;
 mod tcp;
 mod time;
@@ -68,6 +72,9 @@ fn open(lua: &Lua) -> Result<Table> {
     events::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &events::FUNCTIONS)?;
+    errno::register(lua, &core)?;
+    log::register(lua, &core)?;
+    signal::register(lua, &core, &shared)?;
     core.raw_set("zproto", zproto::module(lua)?)?;
     lua.set_named_registry_value(REGISTRY_KEY, &core)?;
     Ok(core)

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use mlua::{Lua, Result, Table};
 
-use crate::interrupt::DefaultInterrupt;
-
 use super::Shared;
 use super::time::milliseconds;
 
@@ -37,14 +35,5 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
             Err(refusal) => (None, Some(refusal.to_string())),
         })
     };
-    core.raw_set("shutdown", lua.create_function(shutdown)?)?;
-
-    // interruptible(true or false): lets SIGINT end the process, or puts back what was set.
-    let mut guard: Option<DefaultInterrupt> = None;
-    let interruptible = move |_: &Lua, on: bool| {
-        drop(guard.take());
-        guard = on.then(DefaultInterrupt::install);
-        Ok(())
-    };
-    core.raw_set("interruptible", lua.create_function_mut(interruptible)?)
+    core.raw_set("shutdown", lua.create_function(shutdown)?)
 }

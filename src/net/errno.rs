@@ -21,6 +21,44 @@ pub fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
+/// What scripts call the system's numbers: their names without the E.
+pub const NAMES: [(&str, i32); 34] = [
+    ("INTR", libc::EINTR),
+    ("ACCES", libc::EACCES),
+    ("BADF", libc::EBADF),
+    ("FAULT", libc::EFAULT),
+    ("INVAL", libc::EINVAL),
+    ("MFILE", libc::EMFILE),
+    ("NFILE", libc::ENFILE),
+    ("NOMEM", libc::ENOMEM),
+    ("NOBUFS", libc::ENOBUFS),
+    ("NOTSOCK", libc::ENOTSOCK),
+    ("OPNOTSUPP", libc::EOPNOTSUPP),
+    ("AFNOSUPPORT", libc::EAFNOSUPPORT),
+    ("PROTONOSUPPORT", libc::EPROTONOSUPPORT),
+    ("ADDRINUSE", libc::EADDRINUSE),
+    ("ADDRNOTAVAIL", libc::EADDRNOTAVAIL),
+    ("NETDOWN", libc::ENETDOWN),
+    ("NETUNREACH", libc::ENETUNREACH),
+    ("NETRESET", libc::ENETRESET),
+    ("HOSTUNREACH", libc::EHOSTUNREACH),
+    ("CONNABORTED", libc::ECONNABORTED),
+    ("CONNRESET", libc::ECONNRESET),
+    ("CONNREFUSED", libc::ECONNREFUSED),
+    ("TIMEDOUT", libc::ETIMEDOUT),
+    ("ISCONN", libc::EISCONN),
+    ("NOTCONN", libc::ENOTCONN),
+    ("INPROGRESS", libc::EINPROGRESS),
+    ("ALREADY", libc::EALREADY),
+    ("AGAIN", libc::EAGAIN),
+    ("WOULDBLOCK", libc::EWOULDBLOCK),
+    ("PIPE", libc::EPIPE),
+    ("DESTADDRREQ", libc::EDESTADDRREQ),
+    ("MSGSIZE", libc::EMSGSIZE),
+    ("PROTOTYPE", libc::EPROTOTYPE),
+    ("NOPROTOOPT", libc::ENOPROTOOPT),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,8 @@
 use std::os::raw::c_int;
 use std::time::{Duration, Instant};
 
+use crate::sink;
+
 use super::lamp::Lamp;
 use super::{Driver, Reactor, Refusal};
 
@@ -125,13 +127,17 @@ impl Reactor {
     }
 
     fn has_work(&self) -> bool {
-        !self.events.is_empty() || self.inbox.has_mail() || self.jobs.are_restless()
+        !self.events.is_empty()
+            || self.inbox.has_mail()
+            || self.jobs.are_restless()
+            || self.bell.signals.has_come()
     }
 
     fn due(&self) -> Option<Instant> {
         let deadline = self.deadlines.next_due().map(|tick| self.clock.instant(tick));
         let pulse = self.jobs.are_timed().then(|| self.beacon.looked + PULSE);
-        deadline.into_iter().chain(pulse).min()
+        let log = sink::is_behind().then(|| self.beacon.looked + sink::RETRY);
+        deadline.into_iter().chain(pulse).chain(log).min()
     }
 }
 

@@ -43,4 +43,6 @@ pub enum Event {
     StreamDialed { attempt: Id },
     /// Something went wrong that no task waits to hear, and an operator wants to know.
     Log { text: Box<str> },
+    /// A signal that this state watches has come, once or several times.
+    Signal { number: i32 },
 }

@@ -8,6 +8,7 @@
 //! ours, and a forked child that finds itself with its parent's runtime is told so.
 
 mod beacon;
+mod bell;
 pub mod clock;
 pub mod door;
 mod errands;
@@ -35,6 +36,7 @@ use crate::registry::{Id, Registry};
 use crate::timers::{TimerId, Timers};
 
 use beacon::Beacon;
+use bell::Bell;
 use clock::Clock;
 use event::{Event, Span};
 use inbox::{Dialed, Inbox, Key, LookedUp, Mail, Source};
@@ -120,6 +122,7 @@ pub struct Reactor {
     serial: u64,
     jobs: Arc<Jobs>,
     beacon: Beacon,
+    bell: Bell,
     engine: Option<Engine>,
 }
 
@@ -145,6 +148,7 @@ impl Reactor {
             serial: 0,
             jobs: Arc::default(),
             beacon: Beacon::new(),
+            bell: Bell::default(),
             engine: None,
         }
     }
@@ -300,6 +304,7 @@ impl Reactor {
                 generation: fork::generation(),
             });
         }
+        self.hang_bell()?;
         // The branch above has just filled it.
         self.engine.as_mut().ok_or_else(|| Refusal::System(io::ErrorKind::Other.into()))
     }
@@ -339,7 +344,9 @@ impl Reactor {
         });
         let Some(engine) = &mut self.engine else {
             self.sleep_until(until);
+            self.report_signals();
             self.fire(driver);
+            self.beacon.turn_ends();
             return Ok(());
         };
         if Handle::try_current().is_ok() {
@@ -398,6 +405,8 @@ impl Reactor {
             driver.ready(self, key);
         }
         self.mail = mail; // keeps its memory
+        self.bell.listen(cx);
+        self.report_signals();
         self.fire(driver);
         driver.flush(self);
         if !blocking || !self.events.is_empty() || lively && !self.is_alive(driver) {
@@ -445,10 +454,10 @@ impl Reactor {
 
     /// The wait of a loop that has no sockets. With neither a deadline nor a limit nothing could
     /// ever end it, so it does not begin.
-    fn sleep_until(&self, until: Option<Instant>) {
+    fn sleep_until(&mut self, until: Option<Instant>) {
         let due = self.deadlines.next_due().map(|tick| self.clock.instant(tick));
         if let Some(target) = due.into_iter().chain(until).min() {
-            std::thread::sleep(target.saturating_duration_since(Instant::now()));
+            self.bell.signals.sleep(target.saturating_duration_since(Instant::now()));
         }
     }
 }
@@ -459,6 +468,7 @@ impl Drop for Reactor {
         let Some(engine) = self.engine.take() else { return };
         if forked {
             // Closing it would take the parent's sockets out of the poll set both share.
+            self.bell.abandon();
             std::mem::forget(engine);
         } else if let Some(runtime) = engine.runtime {
             // Dropping it plainly panics inside a host's runtime, and waits for stuck work.

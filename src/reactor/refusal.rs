@@ -16,6 +16,8 @@ pub enum Refusal {
     System(io::Error),
     /// A host asked for a descriptor.
     NoDescriptor(io::Error),
+    /// A script asked for a signal.
+    Unwatchable(io::Error),
 }
 
 impl fmt::Display for Refusal {
@@ -35,6 +37,7 @@ impl fmt::Display for Refusal {
             Refusal::NoDescriptor(error) => {
                 write!(f, "no descriptor to be had: {}", reason(error))
             }
+            Refusal::Unwatchable(error) => f.write_str(&reason(error)),
         }
     }
 }

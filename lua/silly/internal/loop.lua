@@ -11,6 +11,9 @@ end
 --- What silly.exit may take to write what is queued, in milliseconds.
 local FLUSH_LIMIT = 2000
 
+--- How long the end waits for whoever reads the log, in milliseconds.
+local LAST_LINES = 200
+
 ---@class silly.loop
 local loop = {
 	--- "idle", "own" while run() is at work, "host" while step() is
@@ -136,6 +139,7 @@ function loop.run(name, main)
 	if not scheduler.stopped then
 		report_stuck()
 	end
+	core.log_drain(LAST_LINES)
 	return loop.exit_status or 0
 end
 
@@ -170,11 +174,13 @@ end
 
 --- Ends everything: the process where it is ours, else the loop.
 ---@param status integer
-function loop.exit(status)
+---@param limit integer? milliseconds for what is queued
+function loop.exit(status, limit)
 	status = status % 256
 	loop.exit_status = status
 	scheduler.stop()
-	core.shutdown(FLUSH_LIMIT)
+	core.shutdown(limit or FLUSH_LIMIT)
+	core.log_drain(LAST_LINES)
 	if loop.owns_process and loop.state ~= "host" then
 		flush()
 		-- At once, from wherever we are: nothing of the script runs any more.

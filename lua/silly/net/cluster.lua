@@ -9,6 +9,7 @@ local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
 local peers = require "silly.internal.peers"
 local serving = require "silly.internal.serving"
+local errno = require "silly.errno"
 local logger = require "silly.logger"
 require "silly.internal.start"
 
@@ -149,7 +150,7 @@ end)
 
 loop.on(events.CLOSED, function(slot, code)
 	local peer = peers.lost(slot)
-	note("%s is gone: %d", peers.name(peer), code)
+	note("%s is gone: %s", peers.name(peer), errno[code])
 	serving.closed(peer, code)
 end)
 
