@@ -3,7 +3,7 @@
 local core = require "silly.core"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
-local logger = require "silly.logger"
+local log = require "silly.internal.log"
 local task = require "silly.task"
 local start = require "silly.internal.start"
 
@@ -60,7 +60,7 @@ end
 ---@param message any
 function silly.error(message)
 	local text = tostring(message)
-	logger.record(logger.ERROR, traceback and traceback(text, 2) or text)
+	log.record(log.ERROR, traceback and traceback(text, 2) or text)
 end
 
 local generated = 0

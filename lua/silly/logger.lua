@@ -9,29 +9,23 @@
 -- share one output.
 
 local core = require "silly.core"
-local scheduler = require "silly.internal.scheduler"
-local loop = require "silly.internal.loop"
-local trace = require "silly.trace"
 local check = require "silly.internal.check"
-
-if core.loaded.logger then
-	return core.loaded.logger
-end
+local log = require "silly.internal.log"
 
 ---@class silly.logger
 local logger = {
-	DEBUG = 0,
-	INFO = 1,
-	WARN = 2,
-	ERROR = 3,
+	--- 0: what only somebody looking for a fault wants to read
+	DEBUG = log.DEBUG,
+	--- 1: what is normal
+	INFO = log.INFO,
+	--- 2: what may become trouble
+	WARN = log.WARN,
+	--- 3: what went wrong
+	ERROR = log.ERROR,
 }
-core.loaded.logger = logger
 
-local LETTERS = { [0] = "D", "I", "W", "E" }
 --- Tables are shown to this depth.
 local DEPTH = 5
-
-local level = logger.INFO
 
 local show
 
@@ -65,50 +59,87 @@ local function where(depth)
 	return ""
 end
 
-local function write(number, place, text)
-	core.log(core.trace_text(trace.current()) .. " " .. LETTERS[number] .. " " .. place .. text .. "\n")
+--- Writes all values, separated by spaces; tables with what is in them.
+local function plain(number, ...)
+	if number < log.level then
+		return
+	end
+	local parts = { ... }
+	for index = 1, select("#", ...) do
+		parts[index] = show(parts[index], DEPTH)
+	end
+	log.write(number, where(3), table.concat(parts, " "))
 end
 
-local function plain(number)
-	return function(...)
-		if number < level then
-			return
-		end
-		local parts = { ... }
-		for index = 1, select("#", ...) do
-			parts[index] = show(parts[index], DEPTH)
-		end
-		write(number, where(2), table.concat(parts, " "))
+--- Writes what string.format makes of it.
+local function formatted(number, format, ...)
+	if number >= log.level then
+		log.write(number, where(3), string.format(format, ...))
 	end
 end
 
-local function formatted(number)
-	return function(format, ...)
-		if number >= level then
-			write(number, where(2), string.format(format, ...))
-		end
-	end
+--- Logs values at the level DEBUG: separated by spaces, tables with what is in them, 5 deep.
+---@param ... any
+function logger.debug(...)
+	plain(log.DEBUG, ...)
 end
 
-logger.debug = plain(logger.DEBUG)
-logger.info = plain(logger.INFO)
-logger.warn = plain(logger.WARN)
-logger.error = plain(logger.ERROR)
-logger.debugf = formatted(logger.DEBUG)
-logger.infof = formatted(logger.INFO)
-logger.warnf = formatted(logger.WARN)
-logger.errorf = formatted(logger.ERROR)
+--- As string.format, at the level DEBUG.
+---@param format string
+---@param ... any
+function logger.debugf(format, ...)
+	formatted(log.DEBUG, format, ...)
+end
+
+--- Logs values at the level INFO.
+---@param ... any
+function logger.info(...)
+	plain(log.INFO, ...)
+end
+
+--- As string.format, at the level INFO.
+---@param format string
+---@param ... any
+function logger.infof(format, ...)
+	formatted(log.INFO, format, ...)
+end
+
+--- Logs values at the level WARN.
+---@param ... any
+function logger.warn(...)
+	plain(log.WARN, ...)
+end
+
+--- As string.format, at the level WARN.
+---@param format string
+---@param ... any
+function logger.warnf(format, ...)
+	formatted(log.WARN, format, ...)
+end
+
+--- Logs values at the level ERROR. It does not raise.
+---@param ... any
+function logger.error(...)
+	plain(log.ERROR, ...)
+end
+
+--- As string.format, at the level ERROR.
+---@param format string
+---@param ... any
+function logger.errorf(format, ...)
+	formatted(log.ERROR, format, ...)
+end
 
 --- The least level that is written.
 ---@return integer
 function logger.getlevel()
-	return level
+	return log.level
 end
 
 --- Sets the least level that is written; INFO at first.
 ---@param number integer one of logger.DEBUG, INFO, WARN, ERROR
 function logger.setlevel(number)
-	level = check.integer("logger.setlevel", "the level", number, logger.DEBUG, logger.ERROR)
+	log.level = check.integer("logger.setlevel", "the level", number, logger.DEBUG, logger.ERROR)
 end
 
 --- Says where the lines of the whole process go from now on.
@@ -139,23 +170,6 @@ end
 ---@return integer
 function logger.dropped()
 	return core.log_dropped()
-end
-
---- A line that no script's line stands behind.
----@param number integer
----@param text string
-function logger.record(number, text)
-	if number >= level then
-		write(number, "", text)
-	end
-end
-
-loop.on(core.events.LOG, function(text)
-	logger.record(logger.ERROR, text)
-end)
-
-scheduler.report = function(text, severity)
-	logger.record(severity == "warn" and logger.WARN or logger.ERROR, text)
 end
 
 return logger

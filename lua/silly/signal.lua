@@ -8,7 +8,7 @@
 local core = require "silly.core"
 local check = require "silly.internal.check"
 local watch = require "silly.internal.watch"
-local logger = require "silly.logger"
+local log = require "silly.internal.log"
 
 --- Sets the handler of a signal, or takes it away: then the signal does again what it did before.
 ---@param name string "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1" and so on
@@ -21,7 +21,7 @@ return function(name, fn)
 		check.type("silly.signal", "the handler", fn, "function")
 	end
 	if not core.signals[name] then
-		logger.record(logger.ERROR, "[silly] there is no signal " .. name)
+		log.record(log.ERROR, "[silly] there is no signal " .. name)
 		return nil
 	end
 	local previous = watch.get(name)

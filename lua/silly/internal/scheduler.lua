@@ -127,7 +127,7 @@ end
 ---@type (fun(thread: thread, failed: boolean): string?)[]
 local watchers = {}
 
---- Logs; replaced by silly.logger, which needs this file first.
+--- Logs; replaced by silly.internal.log, which needs this file first.
 scheduler.report = function(message)
 	io.stderr:write(message, "\n")
 end

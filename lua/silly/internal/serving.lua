@@ -3,7 +3,7 @@
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local peers = require "silly.internal.peers"
-local logger = require "silly.logger"
+local log = require "silly.internal.log"
 
 if core.loaded.serving then
 	return core.loaded.serving
@@ -37,8 +37,8 @@ end
 
 --- Logs what became of a request, with the other end's address.
 local function note(level, peer, session, cmd, text)
-	if level >= logger.getlevel() then
-		logger.record(
+	if level >= log.level then
+		log.record(
 			level, ("[cluster] %s, session %d cmd %d: %s"):format(peers.name(peer), session, cmd, tostring(text))
 		)
 	end
@@ -52,7 +52,7 @@ local function process(peer, fd, session, cmd, trace, data)
 	local body, problem = unmarshal("request", cmd, data)
 	local out
 	if body == nil or body == false then
-		note(logger.ERROR, peer, session, cmd, "decode fail: " .. tostring(problem))
+		note(log.ERROR, peer, session, cmd, "decode fail: " .. tostring(problem))
 	else
 		local answer = call(peer, cmd, body)
 		local number
@@ -67,16 +67,16 @@ local function process(peer, fd, session, cmd, trace, data)
 			end
 		end
 		if not number then
-			note(logger.DEBUG, peer, session, cmd, "no answer: " .. tostring(out))
+			note(log.DEBUG, peer, session, cmd, "no answer: " .. tostring(out))
 			out = nil
 		elseif type(out) ~= "string" then
-			note(logger.ERROR, peer, session, cmd, "marshal of the answer: a string wanted, got " .. type(out))
+			note(log.ERROR, peer, session, cmd, "marshal of the answer: a string wanted, got " .. type(out))
 			out = nil
 		end
 	end
 	local sent, why = respond(fd, session, out)
 	if not sent then
-		note(logger.ERROR, peer, session, cmd, why)
+		note(log.ERROR, peer, session, cmd, why)
 	end
 	owed[task], patrons[task] = nil, nil
 end

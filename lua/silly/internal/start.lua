@@ -8,7 +8,7 @@
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
-require "silly.logger"
+require "silly.internal.log"
 
 if core.loaded.start then
 	return core.loaded.start

@@ -10,7 +10,7 @@ local check = require "silly.internal.check"
 local peers = require "silly.internal.peers"
 local serving = require "silly.internal.serving"
 local errno = require "silly.errno"
-local logger = require "silly.logger"
+local log = require "silly.internal.log"
 require "silly.internal.start"
 
 if core.loaded.cluster then
@@ -101,8 +101,8 @@ end
 
 --- What happens to connections, for whoever looks for a fault.
 local function note(format, ...)
-	if logger.getlevel() <= logger.DEBUG then
-		logger.record(logger.DEBUG, "[cluster] " .. format:format(...))
+	if log.level <= log.DEBUG then
+		log.record(log.DEBUG, "[cluster] " .. format:format(...))
 	end
 end
 
@@ -210,7 +210,7 @@ function cluster.listen(addr, backlog)
 	elseif malformed then
 		error(name .. ": " .. bound, 2)
 	end
-	logger.record(logger.ERROR, "[cluster] " .. bound)
+	log.record(log.ERROR, "[cluster] " .. bound)
 	return nil, bound
 end
 
