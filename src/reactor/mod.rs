@@ -7,6 +7,7 @@
 //! The runtime is made at the first socket, so a program that only sleeps has no descriptor of
 //! ours, and a forked child that finds itself with its parent's runtime is told so.
 
+mod alarms;
 mod beacon;
 mod bell;
 pub mod clock;
@@ -32,9 +33,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::Sleep;
 
 use crate::net::resolver::Resolver;
-use crate::registry::{Id, Registry};
-use crate::timers::{TimerId, Timers};
+use crate::registry::Registry;
+use crate::timers::Timers;
 
+use alarms::Timer;
 use beacon::Beacon;
 use bell::Bell;
 use clock::Clock;
@@ -42,6 +44,7 @@ use event::{Event, Span};
 use inbox::{Dialed, Inbox, Key, LookedUp, Mail, Source};
 use job::Jobs;
 
+pub use alarms::Alarm;
 pub use refusal::Refusal;
 
 /// Reading stops for this turn once so much has arrived; the rest is read in the next one. More
@@ -50,28 +53,6 @@ const ARENA_LIMIT: usize = 1024 * 1024;
 
 /// The arena's memory beyond this is given back after the turn that needed it.
 const ARENA_KEEP: usize = 256 * 1024;
-
-/// What a deadline is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alarm {
-    /// A task that sleeps, or a timer with a callback.
-    Timer(Id),
-    /// A call, send or connect must be over.
-    Request(Id),
-    /// A closing connection has had its time.
-    Link(Id),
-    /// A listener that could not accept tries again.
-    Door(Id),
-    /// The same two of plain TCP.
-    Stream(Id),
-    StreamDoor(Id),
-    /// A read must be over.
-    Read(Id),
-    /// A connect of plain TCP must be over.
-    Attempt(Id),
-    /// A name must have been found.
-    Lookup(Id),
-}
 
 /// What the reactor drives: the owner of the sockets.
 pub trait Driver {
@@ -87,13 +68,6 @@ pub trait Driver {
     fn flush(&mut self, reactor: &mut Reactor);
     /// True while something can still happen by itself: a connection, a listener, a request.
     fn is_alive(&self) -> bool;
-}
-
-/// A task that sleeps or a callback that waits for its time.
-#[derive(Debug)]
-struct Timer {
-    entry: TimerId,
-    callback: bool,
 }
 
 struct Engine {
@@ -156,70 +130,6 @@ impl Reactor {
     /// Milliseconds since the reactor began.
     pub fn now(&self) -> u64 {
         self.clock.now()
-    }
-
-    // ---- deadlines
-
-    /// Sets a deadline `milliseconds` from now.
-    pub fn arm(&mut self, milliseconds: u64, alarm: Alarm) -> TimerId {
-        let deadline = self.clock.after(milliseconds);
-        let timer = self.deadlines.insert(deadline, alarm);
-        self.retime();
-        timer
-    }
-
-    /// Drops a deadline that has not come.
-    pub fn disarm(&mut self, timer: TimerId) {
-        self.deadlines.remove(timer);
-        self.retime();
-    }
-
-    /// A timer of the script's: a sleeping task's, or one with a callback.
-    pub fn set_timer(&mut self, milliseconds: u64, callback: bool) -> Id {
-        let deadline = self.clock.after(milliseconds);
-        let deadlines = &mut self.deadlines;
-        let timer = self.timers.insert_with(|id| Timer {
-            entry: deadlines.insert(deadline, Alarm::Timer(id)),
-            callback,
-        });
-        self.retime();
-        timer
-    }
-
-    /// Takes a timer with a callback back; one that has fired but was not delivered yet will not
-    /// be. False when there is none.
-    pub fn cancel_timer(&mut self, timer: Id) -> bool {
-        if !self.timers.get(timer).is_some_and(|timer| timer.callback) {
-            return false; // a task that sleeps must wake, whatever number a script makes up
-        }
-        self.drop_timer(timer);
-        true
-    }
-
-    /// Takes back the timer in a slot, of a task that will not wake any more. Lua asks only for
-    /// slots that it knows to be a sleeper's.
-    pub fn cancel_sleep(&mut self, slot: u32) {
-        if let Some(timer) = self.timers.at(slot) {
-            self.drop_timer(timer);
-        }
-    }
-
-    /// Drops all of the script's timers.
-    pub fn forget_timers(&mut self) {
-        for timer in self.timers.ids() {
-            self.drop_timer(timer);
-        }
-    }
-
-    fn drop_timer(&mut self, timer: Id) {
-        if let Some(timer) = self.timers.remove(timer) {
-            self.disarm(timer.entry);
-        }
-    }
-
-    /// True while a task sleeps or a callback waits.
-    pub fn has_timers(&self) -> bool {
-        !self.timers.is_empty()
     }
 
     // ---- events
@@ -435,21 +345,6 @@ impl Reactor {
 
     fn is_alive(&self, driver: &impl Driver) -> bool {
         self.has_timers() || driver.is_alive()
-    }
-
-    /// Turns the deadlines that have come into events.
-    fn fire(&mut self, driver: &mut impl Driver) {
-        let now = self.clock.now();
-        while let Some(alarm) = self.deadlines.pop(now) {
-            match alarm {
-                Alarm::Timer(timer) => match self.timers.get(timer) {
-                    Some(Timer { callback: true, .. }) => self.push(Event::Alarm { timer }),
-                    Some(_) => self.push(Event::Awake { timer }),
-                    None => {}
-                },
-                other => driver.alarm(self, other),
-            }
-        }
     }
 
     /// The wait of a loop that has no sockets. With neither a deadline nor a limit nothing could
