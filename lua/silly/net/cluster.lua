@@ -331,7 +331,8 @@ end
 --- Leaves in order. Listeners close; requests that come from now on are not handled, so their
 --- callers are told "closed" at the end; handlers that are at work finish, and may call others
 --- meanwhile; their answers leave; then every connection is closed. Calls of this side that still
---- wait then return nil, "closed".
+--- wait then return nil, "closed". A handler that drains does not wait for itself: its own caller is
+--- told "closed".
 ---@async
 ---@param limit integer? milliseconds to wait for handlers and answers; the timeout of serve by
 ---  default. Too short cuts off handlers that would have answered; too long delays the end by one
@@ -346,7 +347,7 @@ function cluster.drain(limit)
 	for listener in pairs(listeners) do
 		listener.fd, listeners[listener] = nil, nil
 	end
-	local slot, drain = core.drain(limit)
+	local slot, drain = core.drain(limit, serving.handles(task))
 	drains[task] = drain
 	local ok, why = await(slot, task)
 	drains[task] = nil
