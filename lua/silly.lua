@@ -63,12 +63,14 @@ function silly.error(message)
 	log.record(log.ERROR, traceback and traceback(text, 2) or text)
 end
 
-local generated = 0
+-- Requiring silly again must not give the same numbers again.
+core.loaded.generated = core.loaded.generated or 0
 
 --- A number that this function has not given before: 1, 2, 3, up to 32 bits.
 ---@return integer
 function silly.genid()
-	generated = generated % 0xffffffff + 1
+	local generated = core.loaded.generated % 0xffffffff + 1
+	core.loaded.generated = generated
 	return generated
 end
 

@@ -201,6 +201,28 @@ describe("task.cancel", function()
 		assert.equal(0, accepted)
 	end)
 
+	it("closes the handle that a connect was to have for itself", async(function()
+		node.serve { timeout = 60000 }
+		local listener = node.listen()
+		local function cancel_connects(count)
+			for _ = 1, count do
+				local thread = task.fork(function()
+					cluster.connect(listener.addr, { shared = false })
+				end)
+				task.fork(function()
+					assert.is_true(task.cancel(thread))
+				end)
+				time.sleep(0)
+			end
+			collectgarbage()
+			collectgarbage()
+			return collectgarbage "count"
+		end
+		local before = cancel_connects(1000)
+		local grown = cancel_connects(4000) - before
+		assert.is_true(grown < 200, grown .. " KB are left behind")
+	end))
+
 	it("ends a handler, whose caller is left without an answer", async(function()
 		local handlers = {}
 		node.serve { timeout = 60, call = function(_, _, body)

@@ -112,6 +112,40 @@ describe("cluster.drain", function()
 		assert.same({ true }, answered)
 	end))
 
+	it("in a handler does not wait for that one, but for the others that do not drain", async(function()
+		local other
+		local drained = {}
+		node.serve {
+			call = function(_, cmd, body)
+				if cmd == 1 then
+					local ok, err = cluster.drain(60000)
+					drained[#drained + 1] = ok or err
+				else
+					other = task.running()
+					task.wait()
+				end
+				return "r:" .. body
+			end,
+		}
+		local client = raw.connect(node.listen().addr)
+		client:send(wire.request(1, 2, "a") .. wire.request(2, 1, "b") .. wire.request(3, 1, "c"))
+		node.eventually(function()
+			return cluster.stats().handlers == 3
+		end, "the handlers")
+		time.sleep(20)
+		assert.same({}, drained)
+		task.wakeup(other)
+		assert.equal("r:a", client:frame().data)
+		assert.is_true(client:has_ended())
+		node.eventually(function()
+			return #drained == 2
+		end, "the end of both drains")
+		assert.same({ true, true }, drained)
+		assert.equal(0, cluster.stats().handlers)
+		node.serve()
+		assert.equal("r:x", (cluster.call(node.pair(), 1, "x")))
+	end))
+
 	it("waits also for a handler whose connection is gone", async(function()
 		local slow = slow_node()
 		local client = raw.connect(slow.listener.addr)

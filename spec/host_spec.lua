@@ -213,6 +213,19 @@ describe("a host that embeds Lua", function()
 end)
 
 describe("a state whose package.loaded was emptied", function()
+	it("gives no number twice, and the main chunk keeps its trace", function()
+		local result = process.script [[
+			local before = { require "silly".genid(), require "silly.trace" }
+			before[2].spawn()
+			for name in pairs(package.loaded) do
+				if name:find "^silly" then package.loaded[name] = nil end
+			end
+			print(require "silly".genid() - before[1])
+			print(require "silly.trace".current() == before[2].current())
+		]]
+		assert.same({ status = 0, out = "1\ntrue\n", err = "" }, result)
+	end)
+
 	it("has the same runtime when silly is required again", function()
 		local result = process.script [[
 			local time, task = require "silly.time", require "silly.task"

@@ -9,8 +9,13 @@ local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
 
+if core.loaded.trace then
+	return core.loaded.trace
+end
+
 ---@class silly.trace
 local trace = {}
+core.loaded.trace = trace
 
 local traces = scheduler.traces
 local NONE = 0

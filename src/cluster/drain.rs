@@ -6,11 +6,19 @@ use crate::registry::Id;
 use super::request::{Kind, Request, Stage};
 use super::{Cluster, Outcome};
 
+/// One under way.
+pub(super) struct Drain {
+    request: Id,
+    /// A handler has asked for it, which cannot end before it.
+    by_handler: bool,
+}
+
 impl Cluster {
     /// Stops listening and handling new requests. The request returned ends once every handler has
-    /// ended and every answer is with the kernel, or fails at its deadline. It is up to the caller
-    /// to close what is left then and to call [`end_drain`](Self::end_drain).
-    pub fn drain(&mut self, reactor: &mut Reactor, timeout: u64) -> Id {
+    /// ended, but for those that drain themselves, and every answer is with the kernel, or fails at
+    /// its deadline. It is up to the caller to close what is left then and to call
+    /// [`end_drain`](Self::end_drain).
+    pub fn drain(&mut self, reactor: &mut Reactor, timeout: u64, by_handler: bool) -> Id {
         for door in self.doors.ids() {
             self.close_listener(door);
         }
@@ -20,13 +28,13 @@ impl Cluster {
             deadline: reactor.arm(timeout, Alarm::Request(id)),
             stage: Stage::Waiting(None),
         });
-        self.drains.push(request);
+        self.drains.push(Drain { request, by_handler });
         request
     }
 
     /// Takes requests in again, unless another drain is under way.
     pub fn end_drain(&mut self, drain: Id) {
-        self.drains.retain(|known| *known != drain);
+        self.drains.retain(|known| known.request != drain);
     }
 
     /// True from [`drain`](Self::drain) to [`end_drain`](Self::end_drain).
@@ -43,11 +51,12 @@ impl Cluster {
 
     /// Ends the drains once there is nothing left to wait for.
     pub(super) fn look_whether_drained(&mut self, reactor: &mut Reactor) {
-        let busy = self.handling > 0
+        let draining = self.drains.iter().filter(|drain| drain.by_handler).count();
+        let busy = self.handling > draining
             || self.links.iter().any(|link| link.socket.is_writable() && link.socket.queued() > 0);
         if !busy {
             for index in 0..self.drains.len() {
-                self.conclude(reactor, self.drains[index], Outcome::Done);
+                self.conclude(reactor, self.drains[index].request, Outcome::Done);
             }
         }
     }

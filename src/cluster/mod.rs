@@ -25,6 +25,7 @@ use crate::registry::{Id, Registry};
 use crate::sessions::Sessions;
 use crate::wire::gen1;
 
+use drain::Drain;
 use limits::Limits;
 use link::Link;
 use peer::{Peer, State};
@@ -59,7 +60,7 @@ pub struct Cluster {
     /// gone.
     handling: usize,
     /// The drains under way.
-    drains: Vec<Id>,
+    drains: Vec<Drain>,
     totals: Totals,
 }
 

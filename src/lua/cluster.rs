@@ -86,12 +86,13 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     };
     core.raw_set("close_listener", lua.create_function(close_listener)?)?;
 
-    // drain(timeout): the slot to wait on, and the id for end_drain.
+    // drain(timeout, by_handler): the slot to wait on, and the id for end_drain.
     let shared = Rc::clone(node);
-    let drain = move |_: &Lua, timeout: f64| {
+    let drain = move |_: &Lua, (timeout, by_handler): (f64, bool)| {
         let mut node = shared.borrow_mut();
         let node = &mut *node;
-        let drain = node.rooms.cluster.drain(&mut node.reactor, milliseconds(timeout));
+        let timeout = milliseconds(timeout);
+        let drain = node.rooms.cluster.drain(&mut node.reactor, timeout, by_handler);
         Ok((slot(drain), drain.to_bits()))
     };
     core.raw_set("drain", lua.create_function(drain)?)?;

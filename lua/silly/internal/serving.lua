@@ -106,6 +106,13 @@ scheduler.watch(function(task)
 	return ("[cluster] %s of %s"):format(duty, peers.name(peer))
 end)
 
+--- Whether a task handles a request.
+---@param task thread
+---@return boolean
+function serving.handles(task)
+	return owed[task] ~= nil
+end
+
 local start = scheduler.start
 
 --- A request has come.

@@ -69,6 +69,10 @@ local slots = scheduler.track(waiting, "silly.net.cluster", core.withdraw)
 ---@type table<thread, integer>
 local drains = {}
 
+--- The handle that each task connects and nobody else knows yet.
+---@type table<thread, silly.net.cluster.peer>
+local newcomers = {}
+
 local function demand_serve(name)
 	if not marshal then
 		error(name .. ": call cluster.serve first, with marshal, unmarshal and call", 3)
@@ -106,11 +110,16 @@ local function note(format, ...)
 	end
 end
 
--- A task that ends while it drains: the others' requests are handled again.
+-- A task that ends while it drains: the others' requests are handled again. One that ends while it
+-- connects: nobody could close a handle that it alone was to have.
 scheduler.watch(function(task)
 	if drains[task] then
 		core.end_drain(drains[task])
 		drains[task] = nil
+	end
+	if newcomers[task] then
+		peers.close(newcomers[task])
+		newcomers[task] = nil
 	end
 end)
 
@@ -247,7 +256,9 @@ function cluster.connect(addr, options)
 	end
 	local request = core.join(id, timeout)
 	if request then
+		newcomers[task] = own and peer or nil
 		await(request, task)
+		newcomers[task] = nil
 	end
 	return peer
 end
@@ -331,7 +342,8 @@ end
 --- Leaves in order. Listeners close; requests that come from now on are not handled, so their
 --- callers are told "closed" at the end; handlers that are at work finish, and may call others
 --- meanwhile; their answers leave; then every connection is closed. Calls of this side that still
---- wait then return nil, "closed".
+--- wait then return nil, "closed". A handler that drains does not wait for itself: its own caller is
+--- told "closed".
 ---@async
 ---@param limit integer? milliseconds to wait for handlers and answers; the timeout of serve by
 ---  default. Too short cuts off handlers that would have answered; too long delays the end by one
@@ -346,7 +358,7 @@ function cluster.drain(limit)
 	for listener in pairs(listeners) do
 		listener.fd, listeners[listener] = nil, nil
 	end
-	local slot, drain = core.drain(limit)
+	local slot, drain = core.drain(limit, serving.handles(task))
 	drains[task] = drain
 	local ok, why = await(slot, task)
 	drains[task] = nil
