@@ -212,6 +212,25 @@ describe("a log that nobody takes", function()
 		reader:close()
 	end)
 
+	it("is tried again though a host logs between two steps", function()
+		local child, reader = piped [[
+			local fd = assert(silly.fd())
+			local subject = { getfd = function() return fd end, dirty = function() return false end }
+			local function readable(seconds) return #require "socket".select({ subject }, nil, seconds) > 0 end
+			while readable(0) do silly.step(0) end
+			for number = 1, 1000 do logger.info(number, ("x"):rep(60)) end
+			print(readable(10))
+			io.stdout:flush()
+			while silly.timeout() and readable(10) do silly.step(0) end
+			print "written"
+		]]
+		assert.equal("true", child.read())
+		local all = lines(reader:read("*a"))
+		assert.equal(1000, #all)
+		assert.equal("written\n", child.wait().out)
+		reader:close()
+	end)
+
 	it("sends no signal when the reader has gone, and tells the next output", function()
 		local child, reader = piped [[
 			logger.info "taken"

@@ -73,7 +73,7 @@ fn open(lua: &Lua) -> Result<Table> {
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &events::FUNCTIONS)?;
     errno::register(lua, &core)?;
-    log::register(lua, &core)?;
+    log::register(lua, &core, &shared)?;
     signal::register(lua, &core, &shared)?;
     core.raw_set("zproto", zproto::module(lua)?)?;
     lua.set_named_registry_value(REGISTRY_KEY, &core)?;

@@ -97,8 +97,8 @@ impl Reactor {
         }
     }
 
-    /// A deadline was set or dropped.
-    pub(super) fn retime(&mut self) {
+    /// A deadline was set or dropped, or the log has lines to try again.
+    pub fn retime(&mut self) {
         if self.beacon.lamp_at_rest().is_some() {
             let due = self.due();
             if let Some(lamp) = self.beacon.lamp_at_rest() {
