@@ -218,9 +218,9 @@ describe("task.cancel", function()
 			collectgarbage()
 			return collectgarbage "count"
 		end
-		local before = cancel_connects(1000)
-		local grown = cancel_connects(4000) - before
-		assert.is_true(grown < 200, grown .. " KB are left behind")
+		local before = cancel_connects(100)
+		local grown = cancel_connects(500) - before
+		assert.is_true(grown < 60, grown .. " KB are left behind")
 	end))
 
 	it("ends a handler, whose caller is left without an answer", async(function()

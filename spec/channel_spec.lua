@@ -151,4 +151,16 @@ describe("silly.sync.channel", function()
 		assert.same({ nil, "over" }, { pipe:pop() })
 		assert.same({}, nothing)
 	end))
+
+	it("wants its methods called with a colon", function()
+		for _, name in ipairs { "push", "pop", "close", "clear" } do
+			local ok, problem = pcall(function()
+				local pipe = channel.new()
+				pipe[name](1)
+				error("not refused")
+			end)
+			assert.is_false(ok)
+			assert.matches("spec/channel_spec.lua:%d+: channel:" .. name .. ": the first argument must be", problem)
+		end
+	end)
 end)

@@ -72,7 +72,7 @@ end
 describe("the example", function()
 	for name, how in pairs(STARTS) do
 		for _, example in ipairs {
-			"push", "broadcast", "load_balance", "forwarding", "tracing", "trace_across/run", "tcp_echo",
+			"push", "broadcast", "load_balance", "forwarding", "tracing", "trace_across/run", "shutdown", "workers", "tcp_echo",
 		} do
 			it(example .. " prints what it says, under " .. name, function()
 				local path = "examples/" .. example .. ".lua"

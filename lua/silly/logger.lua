@@ -24,6 +24,8 @@ local logger = {
 	ERROR = log.ERROR,
 }
 
+local LEVELS = { [log.DEBUG] = true, [log.INFO] = true, [log.WARN] = true, [log.ERROR] = true }
+
 --- Tables are shown to this depth.
 local DEPTH = 5
 
@@ -72,9 +74,13 @@ local function plain(number, ...)
 end
 
 --- Writes what string.format makes of it.
-local function formatted(number, format, ...)
+local function formatted(name, number, format, ...)
 	if number >= log.level then
-		log.write(number, where(3), string.format(format, ...))
+		local ok, text = pcall(string.format, format, ...)
+		if not ok then
+			error(name .. ": " .. tostring(text):gsub(" to '[^']*'", ""), 3)
+		end
+		log.write(number, where(3), text)
 	end
 end
 
@@ -88,7 +94,7 @@ end
 ---@param format string
 ---@param ... any
 function logger.debugf(format, ...)
-	formatted(log.DEBUG, format, ...)
+	formatted("logger.debugf", log.DEBUG, format, ...)
 end
 
 --- Logs values at the level INFO.
@@ -101,7 +107,7 @@ end
 ---@param format string
 ---@param ... any
 function logger.infof(format, ...)
-	formatted(log.INFO, format, ...)
+	formatted("logger.infof", log.INFO, format, ...)
 end
 
 --- Logs values at the level WARN.
@@ -114,7 +120,7 @@ end
 ---@param format string
 ---@param ... any
 function logger.warnf(format, ...)
-	formatted(log.WARN, format, ...)
+	formatted("logger.warnf", log.WARN, format, ...)
 end
 
 --- Logs values at the level ERROR. It does not raise.
@@ -127,7 +133,7 @@ end
 ---@param format string
 ---@param ... any
 function logger.errorf(format, ...)
-	formatted(log.ERROR, format, ...)
+	formatted("logger.errorf", log.ERROR, format, ...)
 end
 
 --- The least level that is written.
@@ -139,7 +145,8 @@ end
 --- Sets the least level that is written; INFO at first.
 ---@param number integer one of logger.DEBUG, INFO, WARN, ERROR
 function logger.setlevel(number)
-	log.level = check.integer("logger.setlevel", "the level", number, logger.DEBUG, logger.ERROR)
+	check.one_of("logger.setlevel", "the level", number, LEVELS, "logger.DEBUG, INFO, WARN or ERROR")
+	log.level = number
 end
 
 --- Says where the lines of the whole process go from now on.

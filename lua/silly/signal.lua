@@ -21,7 +21,7 @@ return function(name, fn)
 		check.type("silly.signal", "the handler", fn, "function")
 	end
 	if not core.signals[name] then
-		log.record(log.ERROR, "[silly] there is no signal " .. name)
+		log.record(log.ERROR, "silly.signal: there is no signal " .. name)
 		return nil
 	end
 	local previous = watch.get(name)

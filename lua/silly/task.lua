@@ -33,7 +33,7 @@ end
 function task.wait()
 	local current = scheduler.task("task.wait")
 	if status[current] ~= "RUN" then
-		error("BUG: wait on task stat:" .. tostring(status[current]), 2)
+		error("task.wait: BUG: wait on task stat:" .. tostring(status[current]), 2)
 	end
 	status[current] = "WAIT"
 	return (scheduler.suspend())
@@ -45,7 +45,7 @@ end
 function task.wakeup(thread, value)
 	local state = thread and status[thread]
 	if state ~= "WAIT" then
-		error("BUG: wakeup on task stat:" .. tostring(state), 2)
+		error("task.wakeup: BUG: wakeup on task stat:" .. tostring(state), 2)
 	end
 	scheduler.ready(thread, value)
 end

@@ -101,7 +101,7 @@ end
 
 local function enter(state, name)
 	if loop.state ~= "idle" then
-		error(name .. ": the loop is already running", 4)
+		error(name .. ": the loop is already running; under the launcher it runs by itself", 4)
 	end
 	loop.state = state
 	beacon.leave_rest()

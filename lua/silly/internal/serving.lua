@@ -52,7 +52,7 @@ local function process(peer, fd, session, cmd, trace, data)
 	local body, problem = unmarshal("request", cmd, data)
 	local out
 	if body == nil or body == false then
-		note(log.ERROR, peer, session, cmd, "decode fail: " .. tostring(problem))
+		note(log.ERROR, peer, session, cmd, "decode fail: " .. tostring(problem or "no reason given"))
 	else
 		local answer = call(peer, cmd, body)
 		local number

@@ -315,12 +315,14 @@ function tcp.listen(conf)
 	local name = "tcp.listen"
 	local given = type(conf) == "table" and conf or {}
 	local addr, accept, backlog = given.addr, given.accept, given.backlog
+	if type(conf) == "table" then
+		check.options(name, "the argument", conf, { "addr", "accept", "backlog" })
+	end
 	if addr == nil then
 		error("tcp.listen missing addr", 2)
 	elseif accept == nil then
 		error("tcp.listen missing accept", 2)
 	end
-	check.options(name, "the argument", conf, { "addr", "accept", "backlog" })
 	check.type(name, "option 'addr'", addr, "string")
 	check.type(name, "option 'accept'", accept, "function")
 	if backlog ~= nil then

@@ -1,12 +1,19 @@
 --- Values from many tasks to one: pushing never waits, popping does.
 
 local scheduler = require "silly.internal.scheduler"
+local check = require "silly.internal.check"
 local line = require "silly.internal.line"
 local queue = require "silly.internal.queue"
 
 ---@class silly.sync.channel
 local channel = {}
 local mt = { __index = channel, __name = "silly.sync.channel" }
+
+local A_CHANNEL = "a channel, as in ch:pop()"
+
+local function is_channel(value)
+	return getmetatable(value) == mt
+end
 
 --- What a waiting pop is handed: a value, or the channel's end.
 local CLOSED = {}
@@ -16,6 +23,7 @@ local CLOSED = {}
 ---@return boolean ok
 ---@return string? err the reason of the close, once closed
 function channel:push(value)
+	check.that(is_channel(self), "channel:push", "the first argument", A_CHANNEL, self)
 	if self.reason then
 		return false, self.reason
 	elseif not value then
@@ -40,6 +48,7 @@ end
 ---@return any? value
 ---@return string? err why there is no value: the channel is closed, or another task waits on it
 function channel:pop()
+	check.that(is_channel(self), "channel:pop", "the first argument", A_CHANNEL, self)
 	local value = self.values:pop()
 	if value ~= nil then
 		return value, nil
@@ -58,12 +67,14 @@ end
 --- Ends the channel. A second close replaces the reason.
 ---@param reason string? "channel closed" by default
 function channel:close(reason)
+	check.that(is_channel(self), "channel:close", "the first argument", A_CHANNEL, self)
 	self.reason = reason or "channel closed"
 	self.line:hand(CLOSED)
 end
 
 --- Drops what was pushed and not popped; a waiting task goes on waiting.
 function channel:clear()
+	check.that(is_channel(self), "channel:clear", "the first argument", A_CHANNEL, self)
 	self.values:clear()
 end
 

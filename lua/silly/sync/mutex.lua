@@ -1,8 +1,13 @@
 --- Locks by key: one task at a time holds a key, the others wait in the order they came.
+--
+-- A guard may be given to another task, so the end of a task by itself releases none. But one that
+-- nobody can reach any more would be found only by the next collection, which in an idle process
+-- never comes; so where somebody waits for a task that has ended, there is one at once.
 
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local line = require "silly.internal.line"
+local check = require "silly.internal.check"
 
 if core.loaded.mutex then
 	return core.loaded.mutex
@@ -20,8 +25,29 @@ local guard = {}
 ---@type table<thread, table>
 local owners = setmetatable({}, { __mode = "k" })
 
-scheduler.watch_returns(function(thread)
-	owners[thread] = nil
+local collect = collectgarbage or function() end -- some hosts take it away
+
+--- Once its owner has ended and been closed: guards that it still has are garbage, or another's.
+local function search(owner)
+	if owner.holds > 0 then
+		collect()
+	end
+end
+
+local function retire(thread)
+	local owner = owners[thread]
+	if owner then
+		owners[thread] = nil
+		owner.ended = true
+		if owner.holds > 0 and owner.awaited then
+			scheduler.fork(search, owner)
+		end
+	end
+end
+
+scheduler.watch_returns(retire)
+scheduler.watch(function(thread)
+	retire(thread)
 end)
 
 --- Ends one hold of a lock. The last one hands the key to the next in line, or frees it.
@@ -33,7 +59,9 @@ local function let_go(lock)
 	-- Straight to the heir: whoever locks again at once queues behind those that waited.
 	local heir = lock.line and lock.line:hand(lock)
 	if heir then
-		lock.owner, lock.holds = owners[heir], 1
+		local owner = owners[heir]
+		lock.owner, lock.holds = owner, 1
+		owner.awaited = owner.awaited or lock.line:first() ~= nil
 	else
 		lock.locks[lock.key] = nil
 	end
@@ -44,12 +72,14 @@ local function release(hold)
 	local lock = hold.lock
 	if lock then
 		hold.lock = nil
+		hold.owner.holds = hold.owner.holds - 1
 		let_go(lock)
 	end
 end
 
 --- Gives the key back. A second time is no mistake.
 function guard:unlock()
+	check.that(type(self) == "table" and self.hold, "guard:unlock", "the first argument", "a guard of mutex:lock", self)
 	release(self.hold)
 end
 
@@ -64,8 +94,9 @@ local guard_mt = {
 
 local newproxy = rawget(_G, "newproxy")
 
-local function new_guard(lock)
-	local hold = { lock = lock }
+local function new_guard(lock, owner)
+	owner.holds = owner.holds + 1
+	local hold = { lock = lock, owner = owner }
 	local made = setmetatable({ hold = hold }, guard_mt)
 	if newproxy then
 		-- 5.1 and LuaJIT do not finalise tables: a userdata that only the guard knows stands in.
@@ -78,22 +109,29 @@ local function new_guard(lock)
 end
 
 --- Waits until the current task holds the key. The task that holds it may lock it again; the key
---- is free once every guard is released.
+--- is free once every guard is released: by unlock, or by `<close>` where Lua has it. One that is
+--- neither is released when it is collected, which is looked after when somebody waits for it.
 ---@async
 ---@param key any not nil; keys of different mutexes have nothing to do with each other
 ---@return silly.sync.mutex.guard guard for `guard:unlock()`, or `local g <close> = m:lock(key)`
 function mutex:lock(key)
+	check.that(getmetatable(self) == mutex_mt, "mutex:lock", "the first argument", "a mutex, as in m:lock(key)", self)
 	if key == nil then
 		error("mutex:lock: the key must not be nil", 2)
 	end
 	local current = scheduler.task("mutex:lock")
 	local owner = owners[current]
 	if not owner then
-		owner = {}
+		owner = { holds = 0 }
 		owners[current] = owner
 	end
 	local locks = self.locks
 	local lock = locks[key]
+	if lock and lock.owner.ended and not lock.searched then
+		lock.searched = true
+		collect()
+		lock = locks[key]
+	end
 	if not lock then
 		lock = { locks = locks, key = key, owner = owner, holds = 1 }
 		locks[key] = lock
@@ -101,9 +139,10 @@ function mutex:lock(key)
 		lock.holds = lock.holds + 1
 	else
 		lock.line = lock.line or line.new("silly.sync.mutex", lock, let_go)
+		lock.owner.awaited = true
 		lock.line:wait(current) -- whoever hands the key on has made this task its owner
 	end
-	return new_guard(lock)
+	return new_guard(lock, owner)
 end
 
 local module = {}

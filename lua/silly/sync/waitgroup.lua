@@ -54,6 +54,7 @@ end)
 ---@param fn fun()
 ---@return thread
 function waitgroup:fork(fn)
+	check.that(getmetatable(self) == mt, "waitgroup:fork", "the first argument", "a wait group, as in wg:fork(fn)", self)
 	check.type("waitgroup:fork", "the first argument", fn, "function")
 	self.count = self.count + 1
 	local thread = task.fork(member, fn)
@@ -65,6 +66,7 @@ end
 --- tasks may wait, and the group may be used again afterwards.
 ---@async
 function waitgroup:wait()
+	check.that(getmetatable(self) == mt, "waitgroup:wait", "the first argument", "a wait group, as in wg:wait()", self)
 	while self.count > 0 do
 		self.line:wait(scheduler.task("waitgroup:wait"))
 	end
