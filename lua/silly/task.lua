@@ -55,6 +55,9 @@ end
 --- here; before that its coroutine is dropped, and what it holds is left to the collector.
 --- A cancelled handler of a request leaves it without an answer, a cancelled accept callback costs
 --- the connection, and a cancelled member of a wait group counts as ended.
+---
+--- Whoever keeps a thread must forget it when its task ends: a later task may have it by then, and
+--- would be the one that is cancelled.
 ---@param thread thread
 ---@return boolean ended false if it had ended already, or is no task
 function task.cancel(thread)
