@@ -259,6 +259,19 @@ fn inside_a_hosts_runtime_a_turn_is_refused_and_dropping_does_not_panic() {
 }
 
 #[test]
+fn on_a_hosts_blocking_thread_a_turn_is_refused_without_sending_anybody_there() {
+    let host = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let refusal = host.spawn_blocking(|| {
+        let mut node = Node::default();
+        listen(&mut node);
+        node.turn(Some(Duration::ZERO)).unwrap_err().to_string()
+    });
+    let refusal = host.block_on(refusal).unwrap();
+    assert!(refusal.contains("a thread of its own"), "{refusal}");
+    assert!(!refusal.contains("blocking"), "{refusal}");
+}
+
+#[test]
 fn a_node_that_only_sleeps_never_makes_a_runtime() {
     let host = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // With a runtime of its own, the turns below would be refused in here.

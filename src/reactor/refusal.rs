@@ -29,7 +29,7 @@ impl fmt::Display for Refusal {
             ),
             Refusal::InsideRuntime => f.write_str(
                 "this thread is inside a tokio runtime of the host; \
-                 run the loop on a thread of its own, or in spawn_blocking",
+                 run the loop on a thread of its own",
             ),
             Refusal::System(error) => {
                 write!(f, "no event loop to be had: {}", reason(error))

@@ -11,28 +11,22 @@ end
 local PEER, ADDRESS, REMOTE = {}, {}, {}
 
 ---@class silly.peers
-local peers = {}
+local peers = {
+	--- the key of a handle's native id; a table that has none is no handle
+	ID = PEER,
+}
 core.loaded.peers = peers
 
 --- Peers by native slot, which is used again.
 ---@type table<integer, silly.net.cluster.peer>
 local by_slot = {}
 
+--- The same for others to look at: a function in between would be felt in every message.
+peers.by_slot = by_slot
+
 --- Shared handles by address, until they are closed.
 ---@type table<string, silly.net.cluster.peer>
 local shared = {}
-
---- The native id of a handle, nil for a table that is none.
----@return integer?
-function peers.id(peer)
-	return peer[PEER]
-end
-
---- The peer in a native slot.
----@return silly.net.cluster.peer
-function peers.at(slot)
-	return by_slot[slot]
-end
 
 --- The shared handle of an address, if there is one.
 ---@return silly.net.cluster.peer?

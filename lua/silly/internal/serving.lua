@@ -113,11 +113,11 @@ function serving.handles(task)
 	return owed[task] ~= nil
 end
 
-local start = scheduler.start
+local start, by_slot = scheduler.start, peers.by_slot
 
---- A request has come.
-function serving.request(peer, fd, session, cmd, trace, data)
-	start(process, peer, fd, session, cmd, trace, data)
+--- A request has come, from the peer in a native slot.
+function serving.request(slot, fd, session, cmd, trace, data)
+	start(process, by_slot[slot], fd, session, cmd, trace, data)
 end
 
 --- A connection has come in.

@@ -45,6 +45,7 @@ local LONGEST_TIMEOUT = 24 * 3600 * 1000
 
 --- Where a listener keeps its native id: a key no script can collide with.
 local LISTENER = {}
+local PEER = peers.ID
 
 local native_call, native_send = core.call, core.send
 local enter, suspend = scheduler.task, scheduler.suspend
@@ -89,7 +90,7 @@ end
 --- The native id of a peer; any table with an address can be one.
 local function identify(name, peer)
 	if type(peer) == "table" then
-		local id = peers.id(peer)
+		local id = peer[PEER]
 		if id then
 			return id
 		elseif peer[LISTENER] == nil and type(peer.addr) == "string" then
@@ -125,9 +126,7 @@ end)
 
 local events = core.events
 
-loop.on(events.REQUEST, function(slot, fd, session, cmd, trace, data)
-	serving.request(peers.at(slot), fd, session, cmd, trace, data)
-end)
+loop.on(events.REQUEST, serving.request)
 
 loop.on(events.REPLY, function(slot, data)
 	local task = waiting[slot]
@@ -244,8 +243,8 @@ function cluster.connect(addr, options)
 	local peer = not own and peers.shared(addr) or nil
 	if peer then
 		-- Its first dial may be under way; else there is nothing to wait for.
-		if core.dialing(peers.id(peer)) then
-			await(core.join(peers.id(peer), timeout), task)
+		if core.dialing(peer[PEER]) then
+			await(core.join(peer[PEER], timeout), task)
 		end
 		return peer
 	end
@@ -331,7 +330,7 @@ function cluster.close(handle)
 	if handle[LISTENER] then
 		core.close_listener(handle[LISTENER])
 		handle.fd, listeners[handle] = nil, nil
-	elseif peers.id(handle) then
+	elseif handle[PEER] then
 		note("closing %s", peers.name(handle))
 		peers.close(handle)
 	else
