@@ -92,12 +92,15 @@ end
 ---@return table<thread, {status: string, traceback: string, waits: string?}>
 function task.tasks()
 	local all = {}
-	for thread, state in pairs(status) do
-		all[thread] = {
-			status = state,
-			traceback = debug and debug.traceback(thread) or tostring(thread),
-			waits = scheduler.waits(thread),
-		}
+	for _, thread in ipairs(scheduler.list()) do
+		local state = status[thread]
+		if state then
+			all[thread] = {
+				status = state,
+				traceback = debug and debug.traceback(thread) or tostring(thread),
+				waits = scheduler.waits(thread),
+			}
+		end
 	end
 	return all
 end

@@ -91,8 +91,8 @@ end
 
 --- Tasks that wait for a wakeup that cannot come: says where, once each.
 local function report_stuck()
-	for thread, state in pairs(scheduler.status) do
-		if state == "WAIT" then
+	for _, thread in ipairs(scheduler.list()) do
+		if scheduler.status[thread] == "WAIT" then
 			local where = debug and debug.traceback(thread, "", 1) or tostring(thread)
 			scheduler.report("[silly] the loop ends, but a task still waits:" .. where, "warn")
 		end

@@ -224,6 +224,22 @@ function scheduler.ready(thread, value)
 	end
 end
 
+--- All tasks, as a list: a finaliser that forks would disturb a walk over the table itself.
+---@return thread[]
+function scheduler.list()
+	local list
+	repeat
+		local found = {}
+		local ok = pcall(function()
+			for thread in next, status do
+				found[#found + 1] = thread
+			end
+		end)
+		list = ok and found
+	until list
+	return list
+end
+
 --- How many tasks are ready. One that was cancelled counts until its turn would have come.
 function scheduler.count()
 	return count
