@@ -218,6 +218,25 @@ describe("silly.signal", function()
 		end
 	end)
 
+	it("leaves a signal alone that it could not watch in full, for lack of descriptors", function()
+		process.write("script.lua", HEAD .. NODE .. [[
+			local files = {}
+			local file = io.open "/dev/null"
+			while file do
+				files[#files + 1] = file
+				file = io.open "/dev/null"
+			end
+			for _ = 1, 2 do table.remove(files):close() end -- one less than it takes
+			print(signal("SIGHUP", print))
+			for _, open in ipairs(files) do open:close() end
+			task.fork(function() raise "SIGHUP" time.sleep(3000) silly.exit(0) end)
+		]])
+		local command = ('sh -c "ulimit -n 64; exec %s script.lua"'):format(process.lua)
+		local result = process.command(command)
+		assert.equal("nil\tno event loop to be had: Too many open files\n", result.out)
+		assert.equal(128 + numbers.SIGHUP, result.status)
+	end)
+
 	it("takes a fault's signal that somebody sends for what it is", function()
 		local child = process.start(HEAD .. [[
 			signal("SIGSEGV", function(name) print(name) silly.exit(3) end)

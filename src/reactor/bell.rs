@@ -47,7 +47,8 @@ impl Reactor {
     pub fn watch(&mut self, signal: c_int, last: bool) -> Result<(), Refusal> {
         self.check_fork()?;
         self.bell.signals.watch(signal, last).map_err(Refusal::Unwatchable)?;
-        self.hang_bell()
+        // A signal that is caught and wakes nobody would be lost.
+        self.hang_bell().inspect_err(|_| self.bell.signals.unwatch(signal))
     }
 
     /// Asks for a signal no more.
