@@ -24,9 +24,14 @@ local marshal, unmarshal, call, accept, close
 ---@type table<thread, integer>
 local owed = {}
 
---- The peer that each task of this file works for, and what it does there, as long as it runs.
-local patrons = setmetatable({}, { __mode = "k" })
+--- What each task that runs an accept or a close callback does.
+---@type table<thread, string>
 local duties = setmetatable({}, { __mode = "k" })
+
+--- The peer that each task of this file works for, or did last. Not cleared, which would cost every
+--- request; weak, so that it keeps nobody.
+---@type table<thread, silly.net.cluster.peer>
+local patrons = setmetatable({}, { __mode = "kv" })
 
 --- Sets the codec and the callbacks for everything from now on.
 ---@param conf silly.net.cluster.conf
@@ -78,7 +83,7 @@ local function process(peer, fd, session, cmd, trace, data)
 	if not sent then
 		note(log.ERROR, peer, session, cmd, why)
 	end
-	owed[task], patrons[task] = nil, nil
+	owed[task] = nil
 end
 
 --- Runs the accept or the close callback.
@@ -86,17 +91,16 @@ local function attend(duty, callback, peer, argument)
 	local task = scheduler.current
 	duties[task], patrons[task] = duty, peer
 	callback(peer, argument)
-	duties[task], patrons[task] = nil, nil
+	duties[task] = nil
 end
 
 -- What a task that fails leaves undone, and what it was for.
 scheduler.watch(function(task)
-	local peer = patrons[task]
-	if not peer then
+	local fd, duty, peer = owed[task], duties[task], patrons[task]
+	if not (fd or duty) then
 		return
 	end
-	local fd, duty = owed[task], duties[task]
-	owed[task], patrons[task], duties[task] = nil, nil, nil
+	owed[task], duties[task] = nil, nil
 	if fd then
 		respond(fd, 0, nil)
 		duty = "request"
