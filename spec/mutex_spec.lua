@@ -93,6 +93,8 @@ describe("silly.sync.mutex", function()
 		end,
 	}
 	for how, finish in pairs(ends) do
+		-- Before 5.4 a task that failed keeps what it held as long as its thread is kept: only whoever
+		-- wants to cancel it keeps that.
 		local function hold(lock)
 			local holder = task.fork(function()
 				local guard = lock:lock("key")
@@ -100,16 +102,16 @@ describe("silly.sync.mutex", function()
 				finish()
 				return guard
 			end)
+			holder = how == "is cancelled" and holder or nil
 			time.sleep(0)
 			return holder
 		end
 
 		local function finish_off(holder)
 			time.sleep(0)
-			if how == "is cancelled" then
+			if holder then
 				assert.is_true(task.cancel(holder))
 			end
-			assert.is_nil(task.status(holder))
 		end
 
 		local function comes_to_its_turn(lock)
@@ -169,8 +171,9 @@ describe("silly.sync.mutex", function()
 		assert.error_matches(function()
 			lock.lock("key")
 		end, "mutex:lock: the first argument must be a mutex, as in m:lock%(key%), got string \"key\"")
+		local guard = lock:lock("key")
 		assert.error_matches(function()
-			lock:lock("key").unlock()
+			guard.unlock()
 		end, "guard:unlock: the first argument must be a guard of mutex:lock, got nil")
 	end))
 

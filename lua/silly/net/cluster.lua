@@ -352,8 +352,9 @@ end
 function cluster.drain(limit)
 	local name = "cluster.drain"
 	demand_serve(name)
-	local task = enter(name)
+	-- Before the task is looked at: on 5.1 nothing that may wait gets that far inside a pcall.
 	limit = limit ~= nil and check.integer(name, "the timeout", limit, 0, LONGEST_TIMEOUT) or timeout
+	local task = enter(name)
 	for listener in pairs(listeners) do
 		listener.fd, listeners[listener] = nil, nil
 	end
