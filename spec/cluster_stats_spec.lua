@@ -7,7 +7,16 @@ local raw = require "spec.support.raw"
 local wire = require "spec.support.wire"
 
 describe("cluster.stats", function()
-	before_each(node.before)
+	-- Connections that other specs have closed may still be there.
+	before_each(function()
+		node.before()
+		async(function()
+			node.eventually(function()
+				local stats = cluster.stats()
+				return stats.connections_in + stats.connections_out + stats.listeners == 0
+			end, "no connections")
+		end)()
+	end)
 	after_each(node.after)
 
 	--- Runs a function, and waits until the numbers have moved by just so much.

@@ -184,4 +184,20 @@ describe("silly.logger", function()
 			logger.setlevel("info")
 		end, "the level must be logger.DEBUG, INFO, WARN or ERROR, got string \"info\"")
 	end)
+
+	it("shows what cannot be shown, too", function()
+		local function raise()
+			error("no")
+		end
+		local odd = setmetatable({ a = 1 }, { __tostring = raise, __pairs = raise, __index = raise })
+		assert.matches(" {a=1,}\n$", line("info", odd))
+		local userdata = io.tmpfile()
+		local metatable = getmetatable(userdata)
+		local before = metatable.__tostring
+		metatable.__tostring = raise
+		local shown = line("info", userdata)
+		metatable.__tostring = before
+		userdata:close()
+		assert.matches("%(a userdata whose tostring fails%)\n$", shown)
+	end)
 end)

@@ -36,7 +36,7 @@ local function show_table(value, depth)
 		return ""
 	end
 	local parts = {}
-	for key, item in pairs(value) do
+	for key, item in next, value do -- whatever its metatable says: logging must not raise
 		local name = type(key) == "string" and key or "[" .. show(key, depth - 1, true) .. "]"
 		parts[#parts + 1] = name .. "=" .. show(item, depth - 1, true) .. ","
 	end
@@ -49,7 +49,8 @@ function show(value, depth, quoted)
 	elseif type(value) == "string" and quoted then
 		return '"' .. value .. '"'
 	end
-	return tostring(value)
+	local named, text = pcall(tostring, value)
+	return named and text or "(a " .. type(value) .. " whose tostring fails)"
 end
 
 --- Where in the script the logging call stands.
