@@ -12,17 +12,26 @@ describe("cluster.drain", function()
 	after_each(node.after)
 
 	--- A node whose handler waits until it is let go.
-	local function slow_node(extra)
+	local function slow_node()
 		local slow = { begun = 0 }
-		local conf = extra or {}
-		conf.call = function(_, _, body)
-			slow.begun = slow.begun + 1
-			slow[#slow + 1] = task.running()
-			task.wait()
-			return "r:" .. body
-		end
-		node.serve(conf)
+		node.serve {
+			call = function(_, _, body)
+				slow.begun = slow.begun + 1
+				slow[#slow + 1] = task.running()
+				task.wait()
+				return "r:" .. body
+			end,
+		}
 		slow.listener = node.listen()
+		--- A client whose request is in a handler.
+		slow.asked = function()
+			local client = raw.connect(slow.listener.addr)
+			client:send(wire.request(1, 7, "a"))
+			node.eventually(function()
+				return slow.begun == 1
+			end, "the handler")
+			return client
+		end
 		slow.go = function()
 			for _, thread in ipairs(slow) do
 				task.wakeup(thread)
@@ -148,11 +157,7 @@ describe("cluster.drain", function()
 
 	it("waits also for a handler whose connection is gone", async(function()
 		local slow = slow_node()
-		local client = raw.connect(slow.listener.addr)
-		client:send(wire.request(1, 7, "a"))
-		node.eventually(function()
-			return slow.begun == 1
-		end, "the handler")
+		local client = slow.asked()
 		client:close()
 		local ok
 		task.fork(function()
@@ -168,11 +173,7 @@ describe("cluster.drain", function()
 
 	it("closes all the same when its time is up", async(function()
 		local slow = slow_node()
-		local client = raw.connect(slow.listener.addr)
-		client:send(wire.request(1, 7, "a"))
-		node.eventually(function()
-			return slow.begun == 1
-		end, "the handler")
+		local client = slow.asked()
 		local took, ok, err = node.timed(cluster.drain, 50)
 		assert.is_nil(ok)
 		assert.equal("timeout", err)
@@ -189,12 +190,8 @@ describe("cluster.drain", function()
 			end,
 		}
 		local client = raw.connect(node.listen().addr)
-		local requests = {}
-		for session = 1, 300 do
-			requests[session] = wire.request(session, 1, "")
-		end
 		local before = cluster.stats()
-		client:send(table.concat(requests))
+		client:send(wire.requests(300))
 		node.eventually(function()
 			local stats = cluster.stats()
 			return stats.responses_sent == before.responses_sent + 300 and stats.bytes_queued > 0
@@ -222,11 +219,7 @@ describe("cluster.drain", function()
 
 	it("may run twice at once", async(function()
 		local slow = slow_node()
-		local client = raw.connect(slow.listener.addr)
-		client:send(wire.request(1, 7, "a"))
-		node.eventually(function()
-			return slow.begun == 1
-		end, "the handler")
+		slow.asked()
 		local ended = {}
 		for index, limit in ipairs { 5000, 40 } do
 			task.fork(function()

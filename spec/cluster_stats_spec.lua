@@ -185,19 +185,15 @@ describe("cluster.stats", function()
 			end,
 		}
 		local client = raw.connect(node.listen().addr)
-		local requests = {}
-		for session = 1, 300 do
-			requests[session] = wire.request(session, 1, "")
-		end
 		moves({ overloads = 0 }, function()
-			client:send(table.concat(requests))
+			client:send(wire.requests(300))
 			node.eventually(function()
 				return cluster.stats().bytes_queued > 1000000
 			end, "bytes queued")
 		end)
 		moves({ overloads = 1, refused_frames = 0, connections_in = -1 }, function()
 			for _ = 1, 4 do
-				client:send(table.concat(requests))
+				client:send(wire.requests(300))
 			end
 		end)
 		assert.equal(0, cluster.stats().bytes_queued)

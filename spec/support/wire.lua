@@ -36,6 +36,15 @@ function wire.request(session, cmd, data, trace)
 	return wire.frame(data .. id:reverse() .. little(cmd, 4) .. little(session, 4))
 end
 
+--- So many empty requests, one behind the other.
+function wire.requests(count)
+	local requests = {}
+	for session = 1, count do
+		requests[session] = wire.request(session, 1, "")
+	end
+	return table.concat(requests)
+end
+
 function wire.response(session, data)
 	return wire.frame(data .. little(session + RESPONSE, 4))
 end
