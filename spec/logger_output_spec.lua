@@ -191,6 +191,15 @@ describe("a log that nobody takes", function()
 		child.wait()
 	end)
 
+	--- Reads what a host wrote while nobody did, all of it.
+	local function takes_a_thousand(child, reader)
+		assert.equal("true", child.read())
+		local all = lines(reader:read("*a"))
+		assert.equal(1000, #all)
+		assert.equal("written\n", child.wait().out)
+		reader:close()
+	end
+
 	it("is tried again by a host that waits by itself", function()
 		local child, reader = piped [[
 			local fd = assert(silly.fd())
@@ -205,11 +214,7 @@ describe("a log that nobody takes", function()
 			end
 			print "written"
 		]]
-		assert.equal("true", child.read())
-		local all = lines(reader:read("*a"))
-		assert.equal(1000, #all)
-		assert.equal("written\n", child.wait().out)
-		reader:close()
+		takes_a_thousand(child, reader)
 	end)
 
 	it("is tried again though a host logs between two steps", function()
@@ -224,11 +229,7 @@ describe("a log that nobody takes", function()
 			while silly.timeout() and readable(10) do silly.step(0) end
 			print "written"
 		]]
-		assert.equal("true", child.read())
-		local all = lines(reader:read("*a"))
-		assert.equal(1000, #all)
-		assert.equal("written\n", child.wait().out)
-		reader:close()
+		takes_a_thousand(child, reader)
 	end)
 
 	it("sends no signal when the reader has gone, and tells the next output", function()

@@ -55,6 +55,7 @@ impl Cluster {
         let busy = self.handling > draining
             || self.links.iter().any(|link| link.socket.is_writable() && link.socket.queued() > 0);
         if !busy {
+            // By index, since ending one borrows the rest; it takes none out of the list.
             for index in 0..self.drains.len() {
                 self.conclude(reactor, self.drains[index].request, Outcome::Done);
             }

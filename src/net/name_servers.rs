@@ -107,6 +107,7 @@ impl NameServers {
 
     /// What a name stands for. Silence never ends this; whoever waits gives up by dropping it.
     pub(super) async fn ask(&self, name: &Name, kind: Kind) -> Result<Vec<Record>, String> {
+        // Every index below comes from `order`, and the servers never change: none is out of range.
         let mut next = self.order().into_iter();
         let mut asked = JoinSet::new();
         let mut last = String::new();

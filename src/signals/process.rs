@@ -43,6 +43,7 @@ pub(super) fn process() -> MutexGuard<'static, Process> {
 impl Process {
     /// Gives a signal the action that it must have by now.
     pub(super) fn settle(&mut self, signal: c_int) -> io::Result<()> {
+        // OK because signals are 1 to 31 here: `watch` refuses all others.
         let place = &mut self.before[signal as usize];
         let known = *place;
         let watched = TABLE.iter().any(|slot| slot.wanted.load(SeqCst) & bit(signal) != 0);

@@ -85,6 +85,7 @@ impl Backlog {
     ) -> u64 {
         loop {
             while let Some(first) = self.entries.front() {
+                // OK because `sent` is below the first entry's length: it is set back with each new one.
                 match write(&first.bytes[self.sent..]) {
                     Ok(count) if self.sent + count < first.bytes.len() => self.sent += count,
                     Ok(_) => self.forget_first(),
