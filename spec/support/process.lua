@@ -15,7 +15,7 @@ end
 local root, interpreter = shell.root, shell.lua
 
 --- A program that hangs is not to outlive its test.
-local PRELUDE = [[require("silly.time").after(15000, function() os.exit(99) end);]]
+local PRELUDE = [[require("silly.time").after(%d, function() os.exit(99) end);]]
 
 local function contents(path)
 	local file = io.open(path, "rb")
@@ -59,9 +59,11 @@ local Child = {}
 Child.__index = Child
 local children = {}
 
---- Starts a program beside this one.
-function process.start(script)
-	local base, environment = prepare(PRELUDE .. script)
+--- Starts a program beside this one, which ends after so many seconds at the latest; 15 by default.
+---@param options? {limit?: integer}
+function process.start(script, options)
+	local limit = options and options.limit or 15
+	local base, environment = prepare(PRELUDE:format(limit * 1000) .. script)
 	local pid = line_of(environment .. ("sh -c 'echo $$; exec %s %s >%s.out 2>%s.err </dev/null' & "):format(
 		interpreter, base, base, base
 	))

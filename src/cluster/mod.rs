@@ -3,7 +3,8 @@
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
 //! - `traffic`: what sockets, dials and deadlines bring.
 //! - `drain`: leaving in order; `stats`: what an operator sees.
-//! - `peer`, `link`, `request`: one of each thing there is; `limits`: its bounds.
+//! - `peer`, `link`, `request`: one of each thing there is; `queue`: requests that wait; `limits`:
+//!   the bounds.
 //!
 //! Nothing in here knows Lua, and every way a request can end passes through
 //! [`Cluster::conclude`], so each ends exactly once.
@@ -13,6 +14,7 @@ pub mod limits;
 mod link;
 mod operations;
 mod peer;
+mod queue;
 mod request;
 mod stats;
 mod traffic;
@@ -32,7 +34,7 @@ use peer::{Peer, State};
 use request::{Request, Stage};
 
 pub use operations::{Listening, Submitted};
-pub use request::Kind;
+pub use request::{Ask, Kind};
 pub use stats::{Present, Totals};
 
 /// So many queued bytes are written at once rather than at the end of the turn.
@@ -144,12 +146,14 @@ impl Cluster {
         self.soil(link);
     }
 
-    /// True when another message may be queued on this connection.
-    fn has_room(&self, link: Id) -> bool {
+    /// True when another message may be queued on this connection. A handler's does not wait for
+    /// answers, or two nodes whose handlers call each other back could wait for each other; how
+    /// many of them there are is bounded by the handlers.
+    fn has_room(&self, link: Id, in_handler: bool) -> bool {
         self.links.get(link).is_some_and(|known| {
             known.socket.is_writable()
                 && known.socket.queued() < self.limits.highwater
-                && self.sessions.count(link.to_bits()) < self.limits.calls
+                && (in_handler || self.sessions.count(link.to_bits()) < self.limits.calls)
         })
     }
 

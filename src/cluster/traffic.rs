@@ -237,9 +237,11 @@ impl Cluster {
     fn pump(&mut self, reactor: &mut Reactor, peer: Id) {
         loop {
             let Some(known) = self.peers.get_mut(peer) else { return };
-            let (State::Up { link }, Some(first)) = (&known.state, known.first()) else { return };
-            let link = *link;
-            if !self.has_room(link) {
+            let (&State::Up { link }, Some((first, in_handler))) = (&known.state, known.first())
+            else {
+                return;
+            };
+            if !self.has_room(link, in_handler) {
                 return;
             }
             let next = match self.requests.get_mut(first) {
@@ -249,7 +251,7 @@ impl Cluster {
                 _ => None, // over meanwhile
             };
             if let Some(known) = self.peers.get_mut(peer) {
-                known.dequeue(next.is_none());
+                known.queue(in_handler).pop(next.is_none());
             }
             let Some((kind, unsent)) = next else { continue };
             if let Some(unsent) = unsent {
@@ -275,7 +277,7 @@ impl Cluster {
     /// Ends a request that is not to be waited for any longer, however far it has come.
     pub(super) fn expire(&mut self, reactor: &mut Reactor, id: Id) {
         let Some(request) = self.requests.get(id) else { return };
-        let peer = request.peer;
+        let Request { peer, in_handler, .. } = *request;
         match request.stage {
             Stage::Asked { session } => {
                 self.sessions.cancel(session);
@@ -287,7 +289,7 @@ impl Cluster {
                 self.give_up(reactor, id, &Reason::Timeout);
                 let requests = &self.requests;
                 let Some(known) = self.peers.get_mut(peer) else { return };
-                known.one_is_over(|id| {
+                known.queue(in_handler).one_is_over(|id| {
                     !matches!(requests.get(id), Some(Request { stage: Stage::Waiting(_), .. }))
                 });
                 // A dial lives as long as somebody waits for it.

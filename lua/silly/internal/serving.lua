@@ -24,6 +24,9 @@ local marshal, unmarshal, call, accept, close
 ---@type table<thread, integer>
 local owed = {}
 
+--- The same for others to look at: a task in here handles a request.
+serving.owed = owed
+
 --- What each task that runs an accept or a close callback does.
 ---@type table<thread, string>
 local duties = setmetatable({}, { __mode = "k" })
@@ -109,13 +112,6 @@ scheduler.watch(function(task)
 	end
 	return ("[cluster] %s of %s"):format(duty, peers.name(peer))
 end)
-
---- Whether a task handles a request.
----@param task thread
----@return boolean
-function serving.handles(task)
-	return owed[task] ~= nil
-end
 
 local start, by_slot = scheduler.start, peers.by_slot
 

@@ -66,7 +66,7 @@ local PEER = peers.ID
 
 local native_call, native_send = core.call, core.send
 local enter, suspend = scheduler.task, scheduler.suspend
-local traces = scheduler.traces
+local traces, owed = scheduler.traces, serving.owed
 
 --- What serve has set; the functions are nil before.
 local marshal, unmarshal
@@ -324,7 +324,7 @@ local function request(name, native, peer, cmd, obj, limit)
 	if not number then
 		return nil, data
 	end
-	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout)
+	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout, owed[task])
 	if not slot then
 		return nil, why
 	elseif slot == true then
@@ -405,7 +405,7 @@ function cluster.drain(limit)
 	for listener in pairs(listeners) do
 		listener.fd, listeners[listener] = nil, nil
 	end
-	local slot, drain = core.drain(limit, serving.handles(task))
+	local slot, drain = core.drain(limit, owed[task] ~= nil)
 	drains[task] = drain
 	local ok, why = await(slot, task)
 	drains[task] = nil
