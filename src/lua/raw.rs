@@ -151,7 +151,9 @@ const REASON_LIMIT: usize = 1024;
 pub(super) unsafe fn push_text(state: *mut lua_State, hold: &Hold) {
     let mut copy = [0u8; REASON_LIMIT];
     let len = hold.text.len().min(REASON_LIMIT);
-    copy[..len].copy_from_slice(&hold.text.as_bytes()[..len]);
+    for (place, byte) in copy.iter_mut().zip(hold.text.bytes()) {
+        *place = byte;
+    }
     // SAFETY: the copy stays until this returns.
     unsafe { ffi::lua_pushlstring(state, copy.as_ptr().cast(), len) };
 }

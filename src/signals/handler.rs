@@ -17,6 +17,7 @@ pub(super) const SIGNALS: usize = 32;
 pub(super) const SLOTS: usize = 256;
 
 /// One watcher's place. Signals are bits.
+#[derive(Debug)]
 pub(super) struct Slot {
     /// What it wants to hear of.
     pub(super) wanted: AtomicU32,

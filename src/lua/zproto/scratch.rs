@@ -77,6 +77,7 @@ pub(super) unsafe fn protected(l: *mut ffi::lua_State, function: &str) -> c_int 
         (*scratch).depth = depth + 1;
         let status = ffi::lua_pcall(l, arguments, ffi::LUA_MULTRET, 0);
         (*scratch).depth = depth;
+        #[expect(clippy::indexing_slicing, reason = "compared with LEVELS above")]
         let buffer = &mut *ptr::addr_of_mut!((*scratch).levels[depth]);
         if buffer.capacity() > KEEP {
             *buffer = Vec::new();
@@ -98,6 +99,7 @@ pub(super) unsafe fn current<'a>(l: *mut ffi::lua_State) -> &'a mut Vec<u8> {
     unsafe {
         let scratch: *mut Scratch = of(l);
         let depth = (*scratch).depth;
+        #[expect(clippy::indexing_slicing, reason = "`depth` is 1 to LEVELS inside `protected`")]
         let buffer = &mut *ptr::addr_of_mut!((*scratch).levels[depth - 1]);
         buffer.clear();
         buffer
