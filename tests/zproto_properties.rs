@@ -7,6 +7,7 @@
     clippy::unreachable,
     reason = "helpers are not exempt by themselves"
 )]
+#![expect(unsafe_code, reason = "an allocator that counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
