@@ -52,7 +52,8 @@ pub(super) fn bit(signal: c_int) -> u32 {
 }
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
-    // SAFETY: only async-signal-safe calls, and errno is left as it was found.
+    // SAFETY: only async-signal-safe calls, and errno is left as it was found. With SA_SIGINFO the
+    // system gives a valid `info`.
     unsafe {
         let errno = errno();
         let kept = *errno;

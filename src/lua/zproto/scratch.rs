@@ -43,14 +43,15 @@ pub(super) unsafe fn push(l: *mut ffi::lua_State) {
     }
 }
 
-/// Frees the buffers. They stay usable: at the end of a state other finalizers may still encode.
+/// Frees the buffers, unless one is in use: at the end of a state other finalizers may still encode,
+/// and before 5.2 what one of them allocates may begin a collection that comes here.
 unsafe extern "C-unwind" fn collect(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: the metatable of this finalizer is out of the reach of Lua programs, so that the
-    // argument is a `Scratch`.
+    // argument is a `Scratch`. At depth 0 nobody has a reference into it.
     unsafe {
         let scratch = ffi::lua_touserdata(l, 1).cast::<Scratch>();
-        if let Some(scratch) = scratch.as_mut() {
-            scratch.levels = [const { Vec::new() }; LEVELS];
+        if (*scratch).depth == 0 {
+            (*scratch).levels = [const { Vec::new() }; LEVELS];
         }
     }
     0
@@ -106,8 +107,13 @@ pub(super) unsafe fn current<'a>(l: *mut ffi::lua_State) -> &'a mut Vec<u8> {
     }
 }
 
+/// The scratch of this state.
+///
+/// # Safety
+///
+/// Only from a function with the upvalues of this module.
 unsafe fn of(l: *mut ffi::lua_State) -> *mut Scratch {
-    // SAFETY: upvalues can be asked for at any time.
+    // SAFETY: as promised; upvalues can be asked for at any time.
     let block: *mut c_void =
         unsafe { ffi::lua_touserdata(l, ffi::lua_upvalueindex(upvalue::SCRATCH)) };
     block.cast()
