@@ -1,7 +1,13 @@
 //! What must hold for all schemas, values and bytes, not only for the known ones.
 
-// Helpers outside the test functions are not exempt by themselves.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unreachable,
+    reason = "helpers are not exempt by themselves"
+)]
+#![expect(unsafe_code, reason = "an allocator that counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -5,8 +5,8 @@ use std::io;
 /// The reason alone, without the "(os error N)" that Rust appends.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_owned(),
+    match text.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
         None => text,
     }
 }
