@@ -65,6 +65,7 @@ impl Driver for Rooms {
         match alarm {
             Alarm::Request(request) => self.cluster.time_out(reactor, request),
             Alarm::Link(link) => self.cluster.drop_link(link),
+            Alarm::Frame(link) => self.cluster.look_for_rest(reactor, link),
             Alarm::Door(door) => self.cluster.reopen(door),
             Alarm::Lookup(lookup) => self.lookups.time_out(reactor, lookup),
             Alarm::Stream(link) => self.tcp.drop_link(link),

@@ -148,7 +148,7 @@ impl Cluster {
     fn has_room(&self, link: Id) -> bool {
         self.links.get(link).is_some_and(|known| {
             known.socket.is_writable()
-                && known.socket.queued() < self.limits.queue
+                && known.socket.queued() < self.limits.highwater
                 && self.sessions.count(link.to_bits()) < self.limits.calls
         })
     }
@@ -170,12 +170,13 @@ impl Cluster {
     /// the callers hear, so that whoever calls again finds the handle as it is.
     fn break_off(&mut self, reactor: &mut Reactor, link: Id, errno: i32) {
         let Some(known) = self.remove_link(link) else { return };
-        if !known.socket.retire(reactor) {
+        let owner = known.peer;
+        if !known.retire(reactor) {
             return;
         }
-        reactor.push(Event::Closed { peer: known.peer, errno });
+        reactor.push(Event::Closed { peer: owner, errno });
         self.abandon(reactor, link);
-        if let Some(peer) = self.peers.get_mut(known.peer) {
+        if let Some(peer) = self.peers.get_mut(owner) {
             peer.state = State::Down;
             for request in peer.dequeue_all() {
                 self.give_up(reactor, request, &Reason::Closed);

@@ -13,6 +13,7 @@ use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::{TooLarge, gen1};
 
+use super::limits::Limits;
 use super::peer::{Peer, State};
 use super::request::{Kind, Request, Stage, Unsent};
 use super::{Cluster, Message};
@@ -40,6 +41,12 @@ pub enum Submitted {
 }
 
 impl Cluster {
+    /// Sets the bounds for everything from now on; how long peers may be silent, for connections
+    /// that are made from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Listens; synchronous. The reason carries the address.
     pub fn listen(
         &mut self,
@@ -224,7 +231,7 @@ impl Cluster {
             }
             State::Up { link } => {
                 if let Some(known) = self.links.get_mut(link) {
-                    known.socket.close(reactor, Alarm::Link(link));
+                    known.close(reactor, link);
                 }
                 self.abandon(reactor, link);
                 Reason::Closed
