@@ -115,6 +115,12 @@ impl Node {
         }
     }
 
+    /// An event that was taken could not be handed over, because Lua has no memory for what it
+    /// carries. Returns what is to be handed over in its place and needs none.
+    pub fn lose(&mut self, event: Event) -> Option<Event> {
+        self.rooms.cluster.lose(&mut self.reactor, event)
+    }
+
     /// True while something can still happen without anybody doing anything.
     pub fn is_alive(&self) -> bool {
         self.reactor.has_timers() || self.rooms.is_alive()

@@ -128,6 +128,25 @@ impl Cluster {
         }
     }
 
+    /// An event that was delivered could not be handed over for want of memory: a message is lost, a
+    /// call fails, a connection that came in is closed. What is returned is to be handed over in its
+    /// place. Its text is one that every Lua holds ready.
+    pub fn lose(&mut self, reactor: &mut Reactor, event: Event) -> Option<Event> {
+        match event {
+            Event::Request { fd, session, .. } => {
+                // OK because no answer cannot be too large.
+                let _ = self.respond(reactor, Id::from_bits(fd), session, None);
+            }
+            Event::Accepted { peer, .. } => self.close_peer(reactor, peer),
+            Event::Reply { request, .. } | Event::Failed { request, .. } => {
+                let why = Reason::Other("not enough memory".into());
+                return Some(Event::Failed { request, why });
+            }
+            _ => {}
+        }
+        None
+    }
+
     /// Queues a message on a connection. Its session opens only here, so that sessions count in
     /// the order of the wire.
     fn transmit(&mut self, link: Id, asker: Option<Id>, message: &Message<'_>) {

@@ -65,7 +65,7 @@ local LISTENER = {}
 local PEER = peers.ID
 
 local native_call, native_send = core.call, core.send
-local enter, suspend = scheduler.task, scheduler.suspend
+local enter, suspend, wake = scheduler.task, scheduler.suspend, scheduler.wake
 local traces, owed = scheduler.traces, serving.owed
 
 --- What serve has set; the functions are nil before.
@@ -143,30 +143,29 @@ end)
 
 local events = core.events
 
-loop.on(events.REQUEST, serving.request)
+loop.on(events.REQUEST, serving.request, serving.forsake_request)
+
+--- The end of a request could not be told.
+local function starve(slot)
+	return wake(waiting, slot, nil, scheduler.NO_MEMORY)
+end
 
 loop.on(events.REPLY, function(slot, data)
-	local task = waiting[slot]
-	waiting[slot] = nil
-	scheduler.resume(task, data)
-end)
+	return wake(waiting, slot, data)
+end, starve)
 
 loop.on(events.DONE, function(slot)
-	local task = waiting[slot]
-	waiting[slot] = nil
-	scheduler.resume(task, true)
-end)
+	return wake(waiting, slot, true)
+end, starve)
 
 loop.on(events.FAILED, function(slot, why)
-	local task = waiting[slot]
-	waiting[slot] = nil
-	scheduler.resume(task, nil, why)
-end)
+	return wake(waiting, slot, nil, why)
+end, starve)
 
 loop.on(events.ACCEPTED, function(slot, id, fd, address)
 	note("accepted %s", address)
-	serving.accepted(peers.accepted(slot, id, fd, address), address)
-end)
+	serving.accepted(slot, id, fd, address)
+end, serving.forsake_peer)
 
 loop.on(events.CONNECTED, function(slot, fd, address)
 	note("connected to %s", address)
