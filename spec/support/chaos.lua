@@ -29,7 +29,9 @@ function Chaos:start(role)
 	local options = ("books = %q, number = %d, callers = %d, %s = %q"):format(
 		self.books, self.runs, self.callers[role], role, self.addr
 	)
-	local child = process.start(("require('spec.support.chaos_node').run { %s }"):format(options), chaos.LIMIT)
+	local child = process.start(("require('spec.support.chaos_node').run { %s }"):format(options), {
+		seconds = chaos.LIMIT,
+	})
 	self.children[role], self.numbers[role] = child, self.runs
 	self.readers[#self.readers + 1] = book.reader(self.books, self.runs)
 	if role == "listen" then

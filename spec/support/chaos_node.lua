@@ -6,9 +6,9 @@ local cluster = require "silly.net.cluster"
 local signal = require "silly.signal"
 local task = require "silly.task"
 local time = require "silly.time"
-local waitgroup = require "silly.sync.waitgroup"
+local asker = require "spec.support.asker"
 local book = require "spec.support.book"
-local ledger = require "spec.support.ledger"
+local relisten = require "spec.support.relisten"
 
 local chaos_node = {}
 
@@ -28,29 +28,18 @@ local LARGEST = 3000
 
 --- Asks one question after the other until told to stop.
 local function ask(pages, whom, stopping)
+	local count = 0
 	while not stopping() do
 		local peer = whom()
 		if peer then
-			local number, id = pages:ask()
-			local question = id .. ("x"):rep(number * 37 % LARGEST)
-			local request = number % SEND_EVERY == 0 and cluster.send or cluster.call
-			local answer, why = request(peer, request == cluster.send and SEND or CALL, question)
-			pages:returned(number, ledger.outcome(question, answer, why))
+			count = count + 1
+			local request = count % SEND_EVERY == 0 and asker.send or asker.call
+			request(pages, peer, request == asker.send and SEND or CALL, ("x"):rep(math.random(LARGEST)))
 		end
 		if not peer or not peer.fd then
 			time.sleep(PAUSE)
 		end
 	end
-end
-
---- Listens; the process that had the address before may still be about to end.
-local function listen(addr)
-	local listener = cluster.listen(addr)
-	while not listener do
-		time.sleep(5)
-		listener = cluster.listen(addr)
-	end
-	return listener.addr
 end
 
 --- Runs a node until it is killed or, in order, sent SIGTERM.
@@ -59,7 +48,7 @@ end
 ---  ask at once: over what it has dialled, or over the last connection that came in
 function chaos_node.run(options)
 	local pages = book.open(options.books, options.number)
-	local callers, stopping, peer = waitgroup.new(), false, nil
+	local stopping, peer = false, nil
 	cluster.serve {
 		marshal = function(_, cmd, body)
 			return body and cmd, body
@@ -78,20 +67,19 @@ function chaos_node.run(options)
 	}
 	signal("SIGTERM", function()
 		stopping = true
-		callers:wait()
-		print("connections that came in: " .. cluster.stats().connections_in)
 		pages:finish()
+		print("connections that came in: " .. cluster.stats().connections_in)
 		silly.exit(0)
 	end)
 	task.fork(function()
 		if options.listen then
-			print("listening on " .. listen(options.listen))
+			print("listening on " .. relisten(options.listen))
 		else
 			peer = cluster.connect(options.dial)
 			print("dialled " .. options.dial)
 		end
 		for _ = 1, options.callers do
-			callers:fork(function()
+			task.fork(function()
 				ask(pages, function()
 					return peer
 				end, function()

@@ -11,7 +11,7 @@ local BREACHES = {
 	"repeated", -- carried out twice, or returned twice
 	"mismatched", -- the answer of another question, or an outcome that the other side's book belies
 	"lost", -- a prompt handler's answer never came: the deadline did
-	"hung", -- no return, although whoever asked lived on
+	"hung", -- no return, or one long after the deadline, although whoever asked lived on
 }
 
 --- Complaints kept in words; all are counted.
@@ -30,6 +30,7 @@ function ledger.new()
 		open = {}, -- what is known of a question, by book and number, until it is settled
 		last = {}, -- the last number asked, by book
 		ended = {}, -- books that were finished in order
+		on_return = nil, -- called with the outcome and the remark of each return
 	}
 	for _, kind in ipairs(BREACHES) do
 		self.breaches[kind] = 0
@@ -97,15 +98,19 @@ end
 
 --- A question's call or send has returned.
 ---@param outcome string see `ledger.outcome`
-function Ledger:returned(book, number, outcome)
+---@param remark string what the book says beside it
+function Ledger:returned(book, number, outcome, remark)
 	local page = self:page(book)
 	local question = page[number]
 	increase(self.outcomes, outcome)
 	if not question or question.outcome then
 		-- One that was settled has returned before.
 		return self:complain("repeated", book, number, "returned again: " .. outcome)
-	elseif outcome == "mismatched" or outcome == "lost" then
+	elseif self.breaches[outcome] then
 		self:complain(outcome, book, number, "returned like that")
+	end
+	if self.on_return then
+		self.on_return(outcome, remark)
 	end
 	question.outcome = outcome
 	self:settle(page, book, number)
@@ -131,6 +136,15 @@ function Ledger:close()
 			end
 		end
 	end
+end
+
+--- Questions that died with who asked.
+function Ledger:cut_count()
+	local sum = 0
+	for _, count in pairs(self.cut) do
+		sum = sum + count
+	end
+	return sum
 end
 
 --- One line that names every promise broken; "" when all were kept.

@@ -60,9 +60,15 @@ local Child = {}
 Child.__index = Child
 local children = {}
 
---- Starts a program beside this one. It ends after `limit` seconds at the latest.
-function process.start(script, limit)
-	local base, environment = prepare(PRELUDE:format((limit or LIMIT) * 1000) .. script)
+--- Starts a program beside this one.
+---@param options? {seconds: integer?, descriptors: integer?} when it ends at the latest; how many files
+---  it may have open
+function process.start(script, options)
+	options = options or {}
+	local base, environment = prepare(PRELUDE:format((options.seconds or LIMIT) * 1000) .. script)
+	if options.descriptors then
+		environment = environment .. ("ulimit -n %d; "):format(options.descriptors)
+	end
 	local pid = line_of(environment .. ("sh -c 'echo $$; exec %s %s >%s.out 2>%s.err </dev/null' & "):format(
 		interpreter, base, base, base
 	))
