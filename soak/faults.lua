@@ -41,7 +41,6 @@ return {
 			stage:kill(server)
 			time.sleep(roll(AWAY))
 			stage:start(server)
-			stage:recover(server)
 		end,
 	},
 	{

@@ -157,9 +157,10 @@ cluster.serve {
 local soak = setmetatable({ over = false, weather = weather.new(AFTERMATH) }, Soak)
 
 signal("SIGINT", function()
-	print("soak: ending; once more ends it at once")
-	signal("SIGINT", nil)
-	soak.over = true
+	if not soak.over then
+		print("soak: ending")
+		soak.over = true
+	end
 end)
 
 local ok, problem = xpcall(soak.run, debug.traceback, soak)

@@ -61,6 +61,8 @@ function Stage:start(actor)
 	actor.number, actor.reader = self.lives, book.reader(shell.dir, self.lives)
 	actor.addr = actor.child:output("listening on ([%d.:]+)", self.patience)
 	actor.peer = cluster.connect(actor.addr)
+	-- From its first order on a node knows its conductor, and ends with it.
+	self:recover(actor)
 end
 
 --- Kills a node; the rest of its book is read while others go on.

@@ -25,6 +25,7 @@ describe("the soak", function()
 	end)
 
 	it("ends with its table when it is interrupted", function()
+		-- As Ctrl-C does, this tells all processes, and the first one twice.
 		local result = soak("60 1", "timeout --preserve-status -s INT 2")
 		assert.equal(0, result.status, result.out .. result.err)
 		assert.matches("soak: ending", result.out)
