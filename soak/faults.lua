@@ -18,7 +18,7 @@ local ORDER = 10000
 --- A fault that the load brings about when ordered to.
 local function ordered(order)
 	return function(stage)
-		local done, why = stage:order(stage.load, order, ORDER)
+		local done, why = stage.load:order(order, ORDER)
 		if not done then
 			stage:fail(("the load did not carry out '%s': %s"):format(order, why))
 		end
@@ -38,6 +38,7 @@ return {
 	{
 		"a server killed (-9) and restarted",
 		function(stage, server, roll)
+			stage:recover(server) -- else nobody would know that it had died by itself
 			stage:kill(server)
 			time.sleep(roll(AWAY))
 			stage:start(server)
@@ -57,7 +58,7 @@ return {
 		function(stage, server)
 			local both = waitgroup.new()
 			both:fork(function()
-				if not stage:order(server, "exhaust", ORDER) then
+				if not server:order("exhaust", ORDER) then
 					stage:fail(server.name .. " could not use up its descriptors")
 				end
 			end)

@@ -24,12 +24,21 @@ local LAST_LINES = 1000
 --- Milliseconds until everything that was asked must have returned, beyond the longest deadline.
 local RETURN = node.PATIENCE + 3000
 
+--- A node through all its lives: its name, its module with its options, and of its present life the
+--- process, the book's reader and the peer.
+local Actor = {}
+Actor.__index = Actor
+
+--- Sends an order that may take so many milliseconds: what came of it, or nil and a reason.
+function Actor:order(order, limit)
+	return cluster.call(self.peer, node.ORDER, order, limit)
+end
+
 local Stage = {}
 Stage.__index = Stage
 
---- A node and all its former lives: {name, module, options, child, reader, peer}.
 function Stage:add(name, module, options)
-	local actor = { name = name, module = module, options = options }
+	local actor = setmetatable({ name = name, module = module, options = options }, Actor)
 	self.actors[#self.actors + 1] = actor
 	return actor
 end
@@ -72,15 +81,10 @@ function Stage:kill(actor)
 	self.closing[#self.closing + 1] = { reader = actor.reader, since = time.monotonic() }
 end
 
---- Sends an order, which is what may take so many milliseconds. What came of it, or nil and a reason.
-function Stage.order(_, actor, order, limit)
-	return cluster.call(actor.peer, node.ORDER, order, limit)
-end
-
 --- Waits until a node answers.
 function Stage:recover(actor)
 	local answer = raw.poll(function()
-		return self:order(actor, "probe", 1000)
+		return actor:order("probe", 1000)
 	end, node.PATIENCE)
 	if not answer then
 		self:fail(actor.name .. " does not answer any more")
@@ -135,7 +139,7 @@ function Stage:memory()
 	return memory
 end
 
---- Ends a node in order; true once it says that all it has asked has returned.
+--- Ends nodes in order, which each says once all that it has asked has returned.
 function Stage:finish(actors)
 	for _, actor in ipairs(actors) do
 		actor.child:signal("TERM")
@@ -145,8 +149,11 @@ function Stage:finish(actors)
 			self:read()
 			return self.ledger.ended[actor.number]
 		end, RETURN)
-		-- If it is not, whatever is still open in its book hangs.
-		self.ledger:finished(actor.number)
+		if not self.ledger.ended[actor.number] then
+			self:fail(actor.name .. " did not end in order")
+			-- Whatever is still open in its book hangs.
+			self.ledger:finished(actor.number)
+		end
 		self:collect_log(actor)
 	end
 end
