@@ -111,9 +111,6 @@ function Load:orders()
 			self:connect(addr)
 			return "done"
 		end,
-		probe = function()
-			return "here"
-		end,
 	}
 end
 

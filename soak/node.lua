@@ -34,6 +34,9 @@ local handlers = {
 ---@param ask_back fun(peer: table) asks whoever asks, which a BACK handler does before it answers
 function node.serve(pages, orders, ask_back)
 	local conductor
+	orders.probe = function()
+		return "here"
+	end
 	handlers[node.BACK] = function(peer, body)
 		ask_back(peer)
 		return body

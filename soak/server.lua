@@ -36,12 +36,7 @@ end
 function server.run(options)
 	local pages = book.open(options.books, options.number)
 	local stopping = false
-	node.serve(pages, {
-		exhaust = exhaust,
-		probe = function()
-			return "here"
-		end,
-	}, function(peer)
+	node.serve(pages, { exhaust = exhaust }, function(peer)
 		asker.call(pages, peer, node.ECHO, "back")
 	end)
 	node.end_by_signal(pages, function()
