@@ -325,6 +325,11 @@ local function request(name, native, peer, cmd, obj, limit)
 	end
 	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout, owed[task])
 	if not slot then
+		if why == "peer closed" then
+			-- Its CLOSED may be on the way still. A script that asks for as long as there is an fd would
+			-- never let it arrive, since a call that is refused waits for nothing.
+			peer.fd = nil
+		end
 		return nil, why
 	elseif slot == true then
 		return true
