@@ -70,6 +70,9 @@ describe("a server without memory", function()
 	end
 
 	local function start(wrapper)
+		if _VERSION == "Lua 5.1" then
+			pending("this Lua collects no garbage when memory fails, and LuaJIT itself then goes astray at times")
+		end
 		assert(pauper, problem)
 		server = shell.start(SERVER, { command = wrapper .. pauper })
 		node.serve({
@@ -90,9 +93,6 @@ describe("a server without memory", function()
 	end
 
 	it("loses what does not fit, says so, and does all else", async(function()
-		if _VERSION == "Lua 5.1" then
-			pending("this Lua collects no garbage when it has no memory: how much is refused is chance")
-		end
 		start("")
 		assert.equal("set", ask(BUDGET, "30000"))
 		node.crowd(30, function(index)
@@ -108,7 +108,7 @@ describe("a server without memory", function()
 		assert.equal("fetched", ask(FETCH))
 		local said, refused = leave()
 		local _, requests = said:gsub("%[silly%] an event was lost: not enough memory", "")
-		local _, handlers = said:gsub("%[cluster%] request of %S+ failed: not enough memory", "")
+		local _, handlers = said:gsub("%[cluster%] request of %S+ failed: [^\n]*not enough memory", "")
 		-- The answer to FETCH is among the events.
 		assert.same({ 16, 15 }, { requests, handlers })
 		assert.is_true(refused >= 31)
@@ -125,7 +125,8 @@ describe("a server without memory", function()
 				local body = ("%d.%d "):format(caller, round):rep(round)
 				local answer, why = ask(round % 2 == 0 and ECHO or SLOW, body, LIMIT)
 				assert(answer == nil or answer == body, "somebody else's answer")
-				outcomes[why or "answered"] = outcomes[why or "answered"] + 1
+				local outcome = why or "answered"
+				outcomes[outcome] = (outcomes[outcome] or 0) + 1
 				if round % 10 == 0 then
 					local other = cluster.connect(peer.addr, { shared = false })
 					cluster.call(other, ECHO, body, LIMIT)
@@ -133,6 +134,7 @@ describe("a server without memory", function()
 				end
 			end
 		end)
+		assert.same({ answered = outcomes.answered, timeout = outcomes.timeout }, outcomes)
 		node.eventually(function()
 			return ask(LUCK, "0", LIMIT)
 		end)
