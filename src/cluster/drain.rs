@@ -25,6 +25,7 @@ impl Cluster {
         let request = self.requests.insert_with(|id| Request {
             kind: Kind::Drain,
             peer: Id::from_bits(0), // of all peers
+            in_handler: by_handler,
             deadline: reactor.arm(timeout, Alarm::Request(id)),
             stage: Stage::Waiting(None),
         });

@@ -24,6 +24,8 @@ pub(super) struct Hold {
     pub(super) node: Shared,
     /// The event being handed over: its strings must outlive the call that pushes them.
     pub(super) current: Option<Event>,
+    /// True from the first to the last push of it; still true afterwards when one has raised.
+    pub(super) pushing: bool,
     /// The same for text that is made on the way. Written only by functions that no finaliser can
     /// get at: those that need a task which may wait, and the loop's own.
     pub(super) text: String,
@@ -41,6 +43,7 @@ pub(super) fn register(
     let hold = Box::new(Hold {
         node: Rc::clone(node),
         current: None,
+        pushing: false,
         text: String::new(),
         bytes: BytesMut::new(),
     });

@@ -9,10 +9,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
+
+use super::keepalive;
 
 /// How much one read asks of the kernel. Smaller costs a system call per few messages under load;
 /// larger lets one busy connection hold up the others for longer.
@@ -56,6 +59,13 @@ impl Connection {
             received: 0,
             sent: 0,
         }
+    }
+
+    /// Ends by itself, with a timeout, once the other end has not been heard of for so long, or has
+    /// not taken anything of what is queued for it. In whole seconds, from two on.
+    pub fn keep_alive(&self, limit: Duration) {
+        // Fails only where setting NODELAY does.
+        let _ = keepalive::watch(&self.stream, limit);
     }
 
     /// The other end's address.
@@ -107,6 +117,11 @@ impl Connection {
     /// Keeps the beginning of an unfinished message; the next read puts it back in front.
     pub fn keep(&mut self, unfinished: &[u8]) {
         self.partial = unfinished.to_vec();
+    }
+
+    /// True while it keeps some.
+    pub fn keeps_some(&self) -> bool {
+        !self.partial.is_empty()
     }
 
     /// The bytes still to be written; whoever appends must see to it that

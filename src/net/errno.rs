@@ -21,6 +21,12 @@ pub fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
+/// True where the system has run short of something that others may give back any moment.
+pub fn is_shortage(error: &io::Error) -> bool {
+    use libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
+}
+
 /// What scripts call the system's numbers: their names without the E.
 pub const NAMES: [(&str, i32); 34] = [
     ("INTR", libc::EINTR),
@@ -72,5 +78,12 @@ mod tests {
         let own = io::Error::other("no such luck");
         assert_eq!(reason(&own), "no such luck");
         assert_eq!(number(&own), libc::EIO);
+    }
+
+    #[test]
+    fn a_shortage_is_told_from_a_verdict() {
+        let short = |number| is_shortage(&io::Error::from_raw_os_error(number));
+        assert!([libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].into_iter().all(short));
+        assert!(!short(libc::ENOENT) && !is_shortage(&io::Error::other("no such luck")));
     }
 }

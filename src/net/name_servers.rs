@@ -6,7 +6,7 @@
 //! one before has failed, or has been silent for a moment. That one may still answer; the first
 //! verdict counts.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,15 +62,22 @@ pub(super) struct NameServers {
 }
 
 impl NameServers {
-    /// Those of the system's configuration; `None` where it has no usable one. The timing that it
-    /// may set is not taken over: ours keeps to the deadlines of those who ask.
-    pub(super) fn of_system() -> Option<NameServers> {
-        let (config, options) = hickory_resolver::system_conf::read_system_conf().ok()?;
+    /// Those of the system's configuration; `None` where it has no usable one, and the reason where
+    /// that cannot be said now. The timing that it may set is not taken over: ours keeps to the
+    /// deadlines of those who ask.
+    pub(super) fn of_system() -> Result<Option<NameServers>, String> {
+        let (config, options) = match hickory_resolver::system_conf::read_system_conf() {
+            Ok(read) => read,
+            Err(NetError::Io(error)) if errno::is_shortage(&error) => {
+                return Err(errno::reason(&error));
+            }
+            Err(_) => return Ok(None),
+        };
         let (domain, search, servers) = config.into_parts();
         let each = servers
             .into_iter()
             .map(|server| ResolverConfig::from_parts(domain.clone(), search.clone(), vec![server]));
-        NameServers::build(each, &options)
+        Ok(NameServers::build(each, &options))
     }
 
     /// These, for names as they are: the system's search list belongs to the system's servers.
@@ -166,6 +173,15 @@ impl Server {
     }
 }
 
+/// Why a server could not even be asked. hickory keeps the system's reason to itself, so that is
+/// asked for a socket once more.
+fn why_unconnected(error: &NetError) -> String {
+    match UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)) {
+        Err(shortage) => errno::reason(&shortage),
+        Ok(_) => error.to_string(),
+    }
+}
+
 /// Asks one server until it says something.
 async fn question(
     resolver: &TokioResolver,
@@ -197,6 +213,7 @@ async fn question(
                 format!("the name server says: {code}")
             }
             Err(NetError::Io(error)) => errno::reason(&error),
+            Err(error @ NetError::NoConnections) => why_unconnected(&error),
             Err(NetError::Proto(error)) => format!("malformed answer: {error}"),
             Err(error) => error.to_string(),
         };
