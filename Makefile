@@ -44,6 +44,7 @@ check: ## formatting, lints, annotations, and that no floor imports one above it
 
 memcheck: ## the specs under valgrind, the tests of Rust under AddressSanitizer
 	@tools/ensure $(LUA) test
+	@tools/build $(LUA)
 	@tools/memcheck $(LUA)
 
 soak: ## ten minutes of faults under load; SECONDS=, SEED= repeats one, ONLY=mix leaves out the specs

@@ -226,7 +226,7 @@ describe("cluster.send", function()
 		end
 		node.eventually(function()
 			return closed
-		end, "the close")
+		end, "the close", 15000) -- 64 MiB of answers must be made first
 		assert.is_number(closed)
 		assert.truthy(log.text():find("closing " .. client:name() .. ": it does not read its answers", 1, true))
 	end))
