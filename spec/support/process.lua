@@ -14,8 +14,9 @@ end
 
 local root, interpreter = shell.root, shell.lua
 
---- A program that hangs is not to outlive its test.
-local PRELUDE = [[require("silly.time").after(15000, function() os.exit(99) end);]]
+--- A program that hangs is not to outlive its test, by much: seconds.
+local LIMIT = 15
+local PRELUDE = [[require("silly.time").after(%d, function() os.exit(99) end);]]
 
 local function contents(path)
 	local file = io.open(path, "rb")
@@ -59,9 +60,9 @@ local Child = {}
 Child.__index = Child
 local children = {}
 
---- Starts a program beside this one.
-function process.start(script)
-	local base, environment = prepare(PRELUDE .. script)
+--- Starts a program beside this one. It ends after `limit` seconds at the latest.
+function process.start(script, limit)
+	local base, environment = prepare(PRELUDE:format((limit or LIMIT) * 1000) .. script)
 	local pid = line_of(environment .. ("sh -c 'echo $$; exec %s %s >%s.out 2>%s.err </dev/null' & "):format(
 		interpreter, base, base, base
 	))
