@@ -12,7 +12,7 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build env test check bench install clean
+.PHONY: help demo build env test check memcheck soak bench install clean
 # The steps share one cargo and two cores: one after the other.
 .NOTPARALLEL:
 
@@ -41,6 +41,15 @@ test: ## everything that can fail: check, the tests of Rust and Lua, the example
 check: ## formatting, lints, annotations, and that no floor imports one above it
 	@tools/ensure $(LUA) test
 	@tools/check $(LUA)
+
+memcheck: ## the specs under valgrind, the tests of Rust under AddressSanitizer
+	@tools/ensure $(LUA) test
+	@tools/memcheck $(LUA)
+
+soak: ## ten minutes of faults under load; SECONDS=, SEED= repeats one, ONLY=mix leaves out the specs
+	@tools/ensure $(LUA) test
+	@tools/build $(LUA)
+	@tools/soak "$(LUA)" "$(SECONDS)" "$(SEED)" "$(ONLY)"
 
 bench: ## calls per second between two processes
 	@tools/ensure $(LUA) build

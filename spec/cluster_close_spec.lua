@@ -35,6 +35,37 @@ describe("cluster.close", function()
 		assert.same({ nil, "peer closed" }, { cluster.send(accepted, 1, "x") })
 	end))
 
+	it("C16: a peer that cannot call any more is not connected, even before its close callback", async(function()
+		local accepted, closed
+		node.serve({
+			accept = function(peer)
+				accepted = peer
+			end,
+			close = function()
+				closed = true
+			end,
+		})
+		local client = raw.connect(node.listen().addr)
+		node.eventually(function()
+			return accepted
+		end, "the connection")
+		local seen
+		task.fork(function()
+			cluster.call(accepted, 1, "x")
+			-- The end has come with the answer, but its turn has not.
+			local _, why = cluster.call(accepted, 1, "y")
+			seen = { why = why, fd = accepted.fd, closed = closed }
+		end)
+		local asked = client:frame()
+		client:send(wire.response(asked.session, "the last answer"))
+		client:close()
+		while not seen do
+			-- Both are there before the next look at the network.
+			time.sleep(0)
+		end
+		assert.same({ why = "peer closed" }, seen)
+	end))
+
 	it("C17: a reset is told as the integer 104, once", async(function()
 		local closes = {}
 		node.serve({

@@ -72,6 +72,33 @@ describe("misuse of the cluster", function()
 		end
 	end)
 
+	it("serve wants bounds within bounds", function()
+		for option, range in pairs({
+			keepalive = { 2, 32767 },
+			highwater = { 1, 2 ^ 30 },
+			maxcalls = { 1, 2 ^ 24 },
+			maxanswers = { 1, 2 ^ 30 },
+			maxrequests = { 1, 2 ^ 24 },
+		}) do
+			local wanted = ("option '%s' must be between %d and %d, got number"):format(option, range[1], range[2])
+			for _, value in ipairs({ range[1] - 1, range[2] + 1, -5 }) do
+				local why = raised(cluster.serve, conf({ [option] = value }))
+				assert.truthy(why:find(wanted, 1, true), why)
+			end
+			cluster.serve(conf({ [option] = range[1] }))
+			cluster.serve(conf({ [option] = range[2] }))
+		end
+		cluster.serve(conf({ keepalive = false }))
+		assert.equal(
+			"cluster.serve: option 'keepalive' must be a whole number, got boolean",
+			raised(cluster.serve, conf({ keepalive = true }))
+		)
+		assert.equal(
+			"cluster.serve: option 'highwater' must be a whole number, got boolean",
+			raised(cluster.serve, conf({ highwater = false }))
+		)
+	end)
+
 	it("serve answers an unknown option with the nearest one", function()
 		for wrong, right in pairs({
 			timout = "timeout", marshall = "marshal", unmarshall = "unmarshal", calls = "call",

@@ -4,18 +4,11 @@ local cluster = require "silly.net.cluster"
 local logger = require "silly.logger"
 local task = require "silly.task"
 local time = require "silly.time"
+local dice = require "spec.support.dice"
 local log = require "spec.support.log"
 local node = require "spec.support.node"
 local raw = require "spec.support.raw"
 local wire = require "spec.support.wire"
-
---- The same numbers in every run.
-local function dice(seed)
-	return function(most)
-		seed = (seed * 1103515245 + 12345) % 2 ^ 31
-		return math.floor(seed / 65536) % most + 1
-	end
-end
 
 describe("in rough weather the cluster", function()
 	before_each(node.before)
@@ -25,7 +18,7 @@ describe("in rough weather the cluster", function()
 	end)
 
 	it("serves good clients while others send bytes at random", async(function()
-		local roll = dice(1)
+		local roll = dice.new(1)
 		local good, listener = node.pair()
 		local others = 0
 		for _ = 1, 60 do
@@ -47,7 +40,7 @@ describe("in rough weather the cluster", function()
 	end))
 
 	it("reads good frames around damaged ones of other connections", async(function()
-		local roll = dice(2)
+		local roll = dice.new(2)
 		local listener = node.listen()
 		for round = 1, 40 do
 			local good, bad = raw.connect(listener.addr), raw.connect(listener.addr)
@@ -65,7 +58,7 @@ describe("in rough weather the cluster", function()
 	end))
 
 	it("keeps its promises while connections are closed at random", async(function()
-		local roll = dice(3)
+		local roll = dice.new(3)
 		local accepted = {}
 		node.serve({
 			timeout = 2000,

@@ -15,6 +15,9 @@
 //! Rooms of their own, on no other floor of ours: [`zproto`], with neither sockets nor Lua;
 //! [`signals`] and [`sink`], the process's signal handlers and its log, which all states share
 //! (in `per_process`, as nothing else does).
+//!
+//! Unsafe code is where an attribute below, or in [`reactor`], gives the reason; anywhere else it
+//! is refused.
 
 pub mod cluster;
 pub mod lookups;
@@ -26,15 +29,22 @@ pub mod lookups;
     feature = "lua55",
     feature = "luajit"
 ))]
+#[expect(unsafe_code, reason = "Lua's C interface")]
 mod lua;
 pub mod net;
 pub mod node;
+#[expect(unsafe_code, reason = "a pointer that is never freed, since a forked child may hold it")]
 mod per_process;
 pub mod reactor;
 pub mod reason;
 pub mod registry;
 pub mod sessions;
+#[expect(
+    unsafe_code,
+    reason = "system calls that the standard library lacks, and a signal handler"
+)]
 pub mod signals;
+#[expect(unsafe_code, reason = "system calls that the standard library lacks, and C's stdout")]
 pub mod sink;
 pub mod tcp;
 pub mod timers;

@@ -65,6 +65,7 @@ impl Driver for Rooms {
         match alarm {
             Alarm::Request(request) => self.cluster.time_out(reactor, request),
             Alarm::Link(link) => self.cluster.drop_link(link),
+            Alarm::Frame(link) => self.cluster.look_for_rest(reactor, link),
             Alarm::Door(door) => self.cluster.reopen(door),
             Alarm::Lookup(lookup) => self.lookups.time_out(reactor, lookup),
             Alarm::Stream(link) => self.tcp.drop_link(link),
@@ -112,6 +113,12 @@ impl Node {
                 return Some(event);
             }
         }
+    }
+
+    /// An event that was taken could not be handed over, because Lua has no memory for what it
+    /// carries. Returns what is to be handed over in its place and needs none.
+    pub fn lose(&mut self, event: Event) -> Option<Event> {
+        self.rooms.cluster.lose(&mut self.reactor, event)
     }
 
     /// True while something can still happen without anybody doing anything.

@@ -85,9 +85,10 @@ impl<T> Default for Timers<T> {
     }
 }
 
-// Indexing is OK here because levels and slots come from `place` or from set bits of the occupancy
-// masks, which are in range by construction, and indices of entries come from the lists, which
-// hold nothing but `NIL` and entries in use.
+// Levels and slots come from `place` or from set bits of the occupancy masks, which are in range by
+// construction, and indices of entries come from the lists, which hold nothing but `NIL` and
+// entries in use.
+#[expect(clippy::indexing_slicing, reason = "no index comes from outside, see above")]
 impl<T> Timers<T> {
     /// A wheel that stands at tick 0, without timers.
     pub fn new() -> Self {

@@ -1,12 +1,17 @@
 //! A node without Lua: bytes on a real socket on one side, events on the other.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers are not exempt by themselves"
+)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use silly_cluster::cluster::{Kind, Message, Submitted};
+use silly_cluster::cluster::{Ask, Kind, Message, Submitted};
 use silly_cluster::node::Node;
 use silly_cluster::reactor::event::Event;
 use silly_cluster::reason::Reason;
@@ -49,7 +54,8 @@ fn connected(node: &mut Node) -> (Id, TcpStream) {
 
 fn submit(node: &mut Node, kind: Kind, peer: Id, data: &[u8], timeout: u64) -> Submitted {
     let message = Message { cmd: 0x0102_0305, trace: 0x1122_3344_5566_7788, data };
-    node.rooms.cluster.submit(&mut node.reactor, kind, peer, &message, timeout)
+    let ask = Ask { kind, peer, in_handler: false, timeout };
+    node.rooms.cluster.submit(&mut node.reactor, ask, &message)
 }
 
 fn call(node: &mut Node, peer: Id, data: &[u8], timeout: u64) -> Id {

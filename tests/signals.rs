@@ -1,6 +1,7 @@
 //! Signals that reach two nodes in two threads, whatever each of them waits for.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers are not exempt by themselves")]
+#![expect(unsafe_code, reason = "sends itself signals")]
 
 use std::io::Read;
 use std::sync::mpsc::{Sender, channel};

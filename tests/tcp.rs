@@ -1,6 +1,11 @@
 //! Plain TCP without Lua: bytes on a real socket on one side, readings on the other.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers are not exempt by themselves"
+)]
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};

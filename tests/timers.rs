@@ -1,5 +1,7 @@
 //! The timing wheel against a sorted map, over jumps of time of every size.
 
+#![allow(clippy::indexing_slicing, clippy::unreachable, reason = "a failure is what a test may do")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

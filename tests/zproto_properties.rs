@@ -1,8 +1,14 @@
 //! What must hold for all schemas, values and bytes, not only for the known ones. What must hold for
 //! any bytes at all is what the fuzzers check, too.
 
-// Helpers outside the test functions are not exempt by themselves.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unreachable,
+    reason = "helpers are not exempt by themselves"
+)]
+#![expect(unsafe_code, reason = "an allocator that counts")]
 
 // Public, as they are in the library that the fuzzers use.
 #[path = "../fuzz/src/counting.rs"]

@@ -1,7 +1,13 @@
 //! Known messages, byte by byte: what peers that speak zproto have always exchanged.
 
-// Helpers outside the test functions are not exempt by themselves.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unreachable,
+    reason = "helpers are not exempt by themselves"
+)]
 
 use std::collections::BTreeMap;
 

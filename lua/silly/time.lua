@@ -29,11 +29,11 @@ local slots = scheduler.track(sleeping, "silly.time", function(slot)
 	core.cancel_sleep(slot)
 end)
 
-loop.on(core.events.AWAKE, function(slot)
-	local thread = sleeping[slot]
-	sleeping[slot] = nil
-	scheduler.resume(thread)
-end)
+local function wake(slot)
+	return scheduler.wake(sleeping, slot)
+end
+
+loop.on(core.events.AWAKE, wake, wake)
 
 loop.on(core.events.ALARM, function(slot, session)
 	local callback, argument = callbacks[slot], arguments[slot]

@@ -80,7 +80,7 @@ describe("under storms of hostile connections", function()
 	end)
 
 	it("a server serves the others, closes only who offends, and grows no further", async(function()
-		local server = process.start(SERVER, LIMIT)
+		local server = process.start(SERVER, { seconds = LIMIT })
 		local addr = server:output("at ([%d.:]+)")
 		local good, quiet, dawdler = node.connect(addr), raw.connect(addr), raw.connect(addr)
 		local offences, memory = 0, {}
@@ -98,7 +98,7 @@ describe("under storms of hostile connections", function()
 			others:fork(function()
 				dawdled = keep_dawdling(dawdler, is_over)
 			end)
-			local storm = process.start(STORM:format(addr, CONNECTIONS, SECONDS, seed), LIMIT)
+			local storm = process.start(STORM:format(addr, CONNECTIONS, SECONDS, seed), { seconds = LIMIT })
 			local result = storm:output("(over: [^\n]*)\n", LIMIT * 1000)
 			over = true
 			others:wait()

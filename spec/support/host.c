@@ -40,6 +40,13 @@ static int host_descriptors(lua_State *L)
 	return 1;
 }
 
+static int host_default_pipe(lua_State *L)
+{
+	(void)L;
+	signal(SIGPIPE, SIG_DFL);
+	return 0;
+}
+
 static int host_leave(lua_State *L)
 {
 	fflush(NULL);
@@ -127,6 +134,7 @@ int main(int argc, char **argv)
 		lua_register(L, "leave", host_leave);
 		lua_register(L, "descriptors", host_descriptors);
 		lua_register(L, "handles", host_handles);
+		lua_register(L, "default_pipe", host_default_pipe);
 		if (luaL_dofile(L, argv[index]))
 			return complain(L);
 		if (strcmp(argv[1], "step") == 0 && step(L) != 0)

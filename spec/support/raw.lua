@@ -114,6 +114,30 @@ function Peer:frames(count)
 	return frames
 end
 
+--- Reads so many bytes to be, a piece at a time, and says where they differ from what was expected:
+--- of any amount, in constant memory.
+---@param expected fun(): string the next part of what is to come
+function Peer:differs(total, expected)
+	local ours, at = "", 0
+	local verdict = poll(function()
+		local why
+		repeat
+			local data, partial
+			data, why, partial = self.sock:receive(65536)
+			data = data or partial
+			while #ours < #data do
+				ours = ours .. expected()
+			end
+			if ours:sub(1, #data) ~= data then
+				return at
+			end
+			ours, at = ours:sub(#data + 1), at + #data
+		until why or at >= total
+		return at >= total and "equal" or why ~= "timeout" and at
+	end, 100000)
+	return verdict ~= "equal" and (verdict or at) or nil
+end
+
 --- True once the other end has closed.
 function Peer:has_ended(limit)
 	return poll(function()

@@ -73,6 +73,9 @@ end
 --- Our launcher, to be given a script.
 process.launcher = ("%s '%s/lua/silly/launcher.lua'"):format(process.lua, root)
 
+--- Runs what follows it under valgrind: status 99 for a mistake with memory.
+process.valgrind = ("'%s/tools/valgrind'"):format(root)
+
 --- Starts a script and returns while it runs.
 ---@param options? {command: string?, stderr: string?} what runs it, and where its stderr goes
 function process.start(text, options)

@@ -25,6 +25,7 @@ impl Cluster {
         let request = self.requests.insert_with(|id| Request {
             kind: Kind::Drain,
             peer: Id::from_bits(0), // of all peers
+            in_handler: by_handler,
             deadline: reactor.arm(timeout, Alarm::Request(id)),
             stage: Stage::Waiting(None),
         });
@@ -55,9 +56,9 @@ impl Cluster {
         let busy = self.handling > draining
             || self.links.iter().any(|link| link.socket.is_writable() && link.socket.queued() > 0);
         if !busy {
-            // By index, since ending one borrows the rest; it takes none out of the list.
-            for index in 0..self.drains.len() {
-                self.conclude(reactor, self.drains[index].request, Outcome::Done);
+            let requests: Vec<_> = self.drains.iter().map(|drain| drain.request).collect();
+            for request in requests {
+                self.conclude(reactor, request, Outcome::Done);
             }
         }
     }

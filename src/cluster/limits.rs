@@ -1,22 +1,43 @@
-//! The bounds that keep one peer from taking all memory.
+//! The bounds that keep one peer from taking all memory, or from being waited for without end.
+
+use std::time::Duration;
+
+/// How long half a frame is waited for where connections are not probed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Per connection, each way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes queued for writing beyond which callers of this side wait for room. A lower mark
+    /// How long a peer may be silent where it has to say something: acknowledge what was sent,
+    /// answer a probe of the kernel, finish a frame. `None`: nothing is probed.
+    pub keepalive: Option<Duration>,
+    /// Bytes queued for writing from which on callers of this side wait for room. A lower mark
     /// makes senders wait on every burst, a higher one lets a slow peer cost more memory.
-    pub queue: usize,
-    /// Calls unanswered beyond which callers of this side wait.
+    pub highwater: usize,
+    /// Calls unanswered from which on callers of this side wait.
     pub calls: usize,
     /// Bytes queued beyond which a peer that asks without reading the answers is closed.
     pub answers: usize,
     /// Requests in progress beyond which a peer is closed; above `calls`, so that two nodes of
     /// this kind never reach it.
-    pub handlers: usize,
+    pub requests: usize,
+}
+
+impl Limits {
+    /// How long the rest of a frame is waited for while nothing comes.
+    pub(super) fn patience(&self) -> Duration {
+        self.keepalive.unwrap_or(PATIENCE)
+    }
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { queue: 1 << 20, calls: 1 << 17, answers: 64 << 20, handlers: 1 << 18 }
+        Limits {
+            keepalive: Some(Duration::from_secs(30)),
+            highwater: 1 << 20,
+            calls: 1 << 17,
+            answers: 64 << 20,
+            requests: 1 << 18,
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
 //! - `traffic`: what sockets, dials and deadlines bring.
 //! - `drain`: leaving in order; `stats`: what an operator sees.
-//! - `peer`, `link`, `request`: one of each thing there is; `limits`: its bounds.
+//! - `peer`, `link`, `request`: one of each thing there is; `queue`: requests that wait; `limits`:
+//!   the bounds.
 //!
 //! Nothing in here knows Lua, and every way a request can end passes through
 //! [`Cluster::conclude`], so each ends exactly once.
@@ -13,6 +14,7 @@ pub mod limits;
 mod link;
 mod operations;
 mod peer;
+mod queue;
 mod request;
 mod stats;
 mod traffic;
@@ -32,7 +34,7 @@ use peer::{Peer, State};
 use request::{Request, Stage};
 
 pub use operations::{Listening, Submitted};
-pub use request::Kind;
+pub use request::{Ask, Kind};
 pub use stats::{Present, Totals};
 
 /// So many queued bytes are written at once rather than at the end of the turn.
@@ -126,6 +128,25 @@ impl Cluster {
         }
     }
 
+    /// An event that was delivered could not be handed over for want of memory: a message is lost, a
+    /// call fails, a connection that came in is closed. What is returned is to be handed over in its
+    /// place. Its text is one that every Lua holds ready.
+    pub fn lose(&mut self, reactor: &mut Reactor, event: Event) -> Option<Event> {
+        match event {
+            Event::Request { fd, session, .. } => {
+                // OK because no answer cannot be too large.
+                let _ = self.respond(reactor, Id::from_bits(fd), session, None);
+            }
+            Event::Accepted { peer, .. } => self.close_peer(reactor, peer),
+            Event::Reply { request, .. } | Event::Failed { request, .. } => {
+                let why = Reason::Other("not enough memory".into());
+                return Some(Event::Failed { request, why });
+            }
+            _ => {}
+        }
+        None
+    }
+
     /// Queues a message on a connection. Its session opens only here, so that sessions count in
     /// the order of the wire.
     fn transmit(&mut self, link: Id, asker: Option<Id>, message: &Message<'_>) {
@@ -144,12 +165,14 @@ impl Cluster {
         self.soil(link);
     }
 
-    /// True when another message may be queued on this connection.
-    fn has_room(&self, link: Id) -> bool {
+    /// True when another message may be queued on this connection. A handler's does not wait for
+    /// answers, or two nodes whose handlers call each other back could wait for each other; how
+    /// many of them there are is bounded by the handlers.
+    fn has_room(&self, link: Id, in_handler: bool) -> bool {
         self.links.get(link).is_some_and(|known| {
             known.socket.is_writable()
-                && known.socket.queued() < self.limits.queue
-                && self.sessions.count(link.to_bits()) < self.limits.calls
+                && known.socket.queued() < self.limits.highwater
+                && (in_handler || self.sessions.count(link.to_bits()) < self.limits.calls)
         })
     }
 
@@ -170,12 +193,13 @@ impl Cluster {
     /// the callers hear, so that whoever calls again finds the handle as it is.
     fn break_off(&mut self, reactor: &mut Reactor, link: Id, errno: i32) {
         let Some(known) = self.remove_link(link) else { return };
-        if !known.socket.retire(reactor) {
+        let owner = known.peer;
+        if !known.retire(reactor) {
             return;
         }
-        reactor.push(Event::Closed { peer: known.peer, errno });
+        reactor.push(Event::Closed { peer: owner, errno });
         self.abandon(reactor, link);
-        if let Some(peer) = self.peers.get_mut(known.peer) {
+        if let Some(peer) = self.peers.get_mut(owner) {
             peer.state = State::Down;
             for request in peer.dequeue_all() {
                 self.give_up(reactor, request, &Reason::Closed);

@@ -13,8 +13,9 @@ use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::{TooLarge, gen1};
 
+use super::limits::Limits;
 use super::peer::{Peer, State};
-use super::request::{Kind, Request, Stage, Unsent};
+use super::request::{Ask, Kind, Request, Stage, Unsent};
 use super::{Cluster, Message};
 
 /// The addresses of a name share at least so much time.
@@ -40,6 +41,12 @@ pub enum Submitted {
 }
 
 impl Cluster {
+    /// Sets the bounds for everything from now on; how long peers may be silent, for connections
+    /// that are made from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Listens; synchronous. The reason carries the address.
     pub fn listen(
         &mut self,
@@ -74,7 +81,10 @@ impl Cluster {
             None => Submitted::Refused(Reason::PeerClosed),
             Some(Peer { state: State::Up { .. }, .. }) => Submitted::Sent,
             Some(_) => match self.dial(reactor, peer, timeout) {
-                Ok(()) => self.enqueue(reactor, Kind::Connect, peer, None, timeout),
+                Ok(()) => {
+                    let ask = Ask { kind: Kind::Connect, peer, in_handler: false, timeout };
+                    self.enqueue(reactor, ask, None)
+                }
                 Err(refusal) => Submitted::Refused(refusal.to_string().into()),
             },
         }
@@ -85,16 +95,9 @@ impl Cluster {
         matches!(self.peers.get(peer), Some(Peer { state: State::Dialing { .. }, .. }))
     }
 
-    /// Sends a message, with an answer to wait for or without. `timeout` is in milliseconds from
-    /// now and covers everything: lookup, dial, room, answer.
-    pub fn submit(
-        &mut self,
-        reactor: &mut Reactor,
-        kind: Kind,
-        peer: Id,
-        message: &Message<'_>,
-        timeout: u64,
-    ) -> Submitted {
+    /// Sends a message, with an answer to wait for or without.
+    pub fn submit(&mut self, reactor: &mut Reactor, ask: Ask, message: &Message<'_>) -> Submitted {
+        let Ask { kind, peer, in_handler, timeout } = ask;
         let Some(known) = self.peers.get(peer) else {
             return Submitted::Refused(Reason::PeerClosed);
         };
@@ -105,9 +108,9 @@ impl Cluster {
             return Submitted::Refused(too_large.to_string().into());
         }
         match known.state {
-            State::Up { link } if known.is_idle() && self.has_room(link) => {
-                let asker = (kind == Kind::Call)
-                    .then(|| self.admit(reactor, kind, peer, Stage::Waiting(None), timeout));
+            State::Up { link } if known.is_free(in_handler) && self.has_room(link, in_handler) => {
+                let asker =
+                    (kind == Kind::Call).then(|| self.admit(reactor, ask, Stage::Waiting(None)));
                 self.transmit(link, asker, message);
                 return asker.map_or(Submitted::Sent, Submitted::Waiting);
             }
@@ -125,7 +128,7 @@ impl Cluster {
             }
         }
         let unsent = Unsent { cmd: message.cmd, trace: message.trace, data: message.data.into() };
-        self.enqueue(reactor, kind, peer, Some(unsent), timeout)
+        self.enqueue(reactor, ask, Some(unsent))
     }
 
     /// Ends the request in a slot as its deadline would: whoever asked is gone. Its event is still
@@ -137,32 +140,20 @@ impl Cluster {
     }
 
     /// Takes a request in and lets it wait in its peer's queue.
-    fn enqueue(
-        &mut self,
-        reactor: &mut Reactor,
-        kind: Kind,
-        peer: Id,
-        unsent: Option<Unsent>,
-        timeout: u64,
-    ) -> Submitted {
-        let id = self.admit(reactor, kind, peer, Stage::Waiting(unsent), timeout);
-        if let Some(known) = self.peers.get_mut(peer) {
-            known.enqueue(id);
+    fn enqueue(&mut self, reactor: &mut Reactor, ask: Ask, unsent: Option<Unsent>) -> Submitted {
+        let id = self.admit(reactor, ask, Stage::Waiting(unsent));
+        if let Some(known) = self.peers.get_mut(ask.peer) {
+            known.queue(ask.in_handler).push(id);
         }
         Submitted::Waiting(id)
     }
 
-    fn admit(
-        &mut self,
-        reactor: &mut Reactor,
-        kind: Kind,
-        peer: Id,
-        stage: Stage,
-        timeout: u64,
-    ) -> Id {
+    fn admit(&mut self, reactor: &mut Reactor, ask: Ask, stage: Stage) -> Id {
+        let Ask { kind, peer, in_handler, timeout } = ask;
         self.requests.insert_with(|id| Request {
             kind,
             peer,
+            in_handler,
             deadline: reactor.arm(timeout, Alarm::Request(id)),
             stage,
         })
@@ -224,7 +215,7 @@ impl Cluster {
             }
             State::Up { link } => {
                 if let Some(known) = self.links.get_mut(link) {
-                    known.socket.close(reactor, Alarm::Link(link));
+                    known.close(reactor, link);
                 }
                 self.abandon(reactor, link);
                 Reason::Closed

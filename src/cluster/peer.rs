@@ -1,12 +1,12 @@
 //! A handle that scripts hold: an address that can be dialled, or a connection that came in.
 
-use std::collections::VecDeque;
-
 use tokio::task::AbortHandle;
 
 use crate::net::address::Address;
 use crate::reason::Reason;
 use crate::registry::Id;
+
+use super::queue::Queue;
 
 /// After a failed dial the next ones fail at once with the same reason for this long, in
 /// milliseconds, doubling up to the limit: a crowd of callers must not become a crowd of dials.
@@ -35,10 +35,8 @@ pub(super) struct Peer {
     /// Where to dial; accepted peers have none.
     pub(super) address: Option<Address>,
     pub(super) state: State,
-    /// Requests that wait for the dial or for room, oldest first; some may be over already.
-    waiting: VecDeque<Id>,
-    /// How many of them are over.
-    over: usize,
+    of_handlers: Queue,
+    ordinary: Queue,
     failure: Option<Failure>,
     /// It has been connected before.
     known: bool,
@@ -50,8 +48,8 @@ impl Peer {
         Peer {
             address: Some(address),
             state: State::Down,
-            waiting: VecDeque::new(),
-            over: 0,
+            of_handlers: Queue::default(),
+            ordinary: Queue::default(),
             failure: None,
             known: false,
         }
@@ -62,50 +60,41 @@ impl Peer {
         Peer {
             address: None,
             state: State::Down,
-            waiting: VecDeque::new(),
-            over: 0,
+            of_handlers: Queue::default(),
+            ordinary: Queue::default(),
             failure: None,
             known: true,
         }
     }
 
-    /// Lets a request wait its turn.
-    pub(super) fn enqueue(&mut self, request: Id) {
-        self.waiting.push_back(request);
+    /// Where requests wait for the dial or for room.
+    ///
+    /// Those of handlers have a queue of their own, which comes first: an ordinary caller waits
+    /// until earlier calls are answered, and the other end's handler, in answering one, may wait
+    /// for this very handler.
+    pub(super) fn queue(&mut self, in_handler: bool) -> &mut Queue {
+        if in_handler { &mut self.of_handlers } else { &mut self.ordinary }
     }
 
-    /// The request whose turn it is; it may be over.
-    pub(super) fn first(&self) -> Option<Id> {
-        self.waiting.front().copied()
+    /// The request whose turn it is, which may be over, and whether a handler made it.
+    pub(super) fn first(&self) -> Option<(Id, bool)> {
+        let of_handlers = self.of_handlers.first().map(|request| (request, true));
+        of_handlers.or_else(|| self.ordinary.first().map(|request| (request, false)))
     }
 
-    /// Takes the first one, which may be over, out of the queue.
-    pub(super) fn dequeue(&mut self, is_over: bool) {
-        self.waiting.pop_front();
-        if is_over {
-            self.over = self.over.saturating_sub(1);
-        }
-    }
-
-    /// Takes all out, oldest first.
-    pub(super) fn dequeue_all(&mut self) -> VecDeque<Id> {
-        self.over = 0;
-        std::mem::take(&mut self.waiting)
-    }
-
-    /// Notes that a waiting request is over. It is not searched for: the queue is swept when half
-    /// of it is over, so that any number of timeouts costs a constant each.
-    pub(super) fn one_is_over(&mut self, is_over: impl Fn(Id) -> bool) {
-        self.over += 1;
-        if self.over * 2 > self.waiting.len() {
-            self.waiting.retain(|request| !is_over(*request));
-            self.over = 0;
-        }
+    /// True when nobody would be overtaken.
+    pub(super) fn is_free(&self, in_handler: bool) -> bool {
+        self.of_handlers.is_empty() && (in_handler || self.ordinary.is_empty())
     }
 
     /// True when nobody waits.
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting.is_empty()
+        self.is_free(false)
+    }
+
+    /// Takes out all that wait.
+    pub(super) fn dequeue_all(&mut self) -> impl Iterator<Item = Id> + use<> {
+        self.of_handlers.take().into_iter().chain(self.ordinary.take())
     }
 
     /// Remembers a failed dial.

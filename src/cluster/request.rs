@@ -12,6 +12,17 @@ pub enum Kind {
     Drain,
 }
 
+/// Who asks for what, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    pub kind: Kind,
+    pub peer: Id,
+    /// The task that asks has a request in hand itself.
+    pub in_handler: bool,
+    /// Milliseconds from now for everything: lookup, dial, room, answer.
+    pub timeout: u64,
+}
+
 /// A message that has not been written yet.
 #[derive(Debug)]
 pub(super) struct Unsent {
@@ -36,6 +47,8 @@ pub(super) enum Stage {
 pub(super) struct Request {
     pub(super) kind: Kind,
     pub(super) peer: Id,
+    /// The task that asks has a request in hand itself.
+    pub(super) in_handler: bool,
     pub(super) deadline: TimerId,
     pub(super) stage: Stage,
 }

@@ -47,6 +47,17 @@ impl Cluster {
         self.remove_link(link);
     }
 
+    /// The rest of a frame has had its time.
+    pub fn look_for_rest(&mut self, reactor: &mut Reactor, link: Id) {
+        let patience = self.limits.patience();
+        let Some(known) = self.links.get_mut(link) else { return };
+        if known.is_stalled(reactor, link, patience) {
+            self.totals.refused_frames += 1;
+            let text = format!("the rest of a frame has not come for {} s", patience.as_secs());
+            self.refuse(reactor, link, libc::ETIMEDOUT, &text);
+        }
+    }
+
     /// A handle's dial has ended.
     pub fn dialed(&mut self, reactor: &mut Reactor, peer: Id, dialed: Dialed) {
         match self.peers.get(peer) {
@@ -108,6 +119,9 @@ impl Cluster {
         connection: Connection,
         incoming: bool,
     ) -> Id {
+        if let Some(limit) = self.limits.keepalive {
+            connection.keep_alive(limit);
+        }
         let link = self.links.insert_with(|id| {
             let source = reactor.source(Key::Link(id.slot()));
             Link::new(peer, Socket::new(connection, source), incoming)
@@ -161,6 +175,7 @@ impl Cluster {
                         && !arena.is_empty()
                     {
                         known.socket.keep(arena);
+                        known.expect_rest(reactor, link, self.limits.patience());
                     }
                     return reactor.truncate_arena(position);
                 }
@@ -188,7 +203,7 @@ impl Cluster {
                     let (peer, handling) = (known.peer, known.handling);
                     let fd = link.to_bits();
                     reactor.push(Event::Request { peer, fd, session, cmd, trace, data });
-                    if handling > self.limits.handlers {
+                    if handling > self.limits.requests {
                         self.totals.overloads += 1;
                         let text = format!("{handling} of its requests are unfinished");
                         return self.refuse(reactor, link, libc::ENOBUFS, &text);
@@ -222,9 +237,11 @@ impl Cluster {
     fn pump(&mut self, reactor: &mut Reactor, peer: Id) {
         loop {
             let Some(known) = self.peers.get_mut(peer) else { return };
-            let (State::Up { link }, Some(first)) = (&known.state, known.first()) else { return };
-            let link = *link;
-            if !self.has_room(link) {
+            let (&State::Up { link }, Some((first, in_handler))) = (&known.state, known.first())
+            else {
+                return;
+            };
+            if !self.has_room(link, in_handler) {
                 return;
             }
             let next = match self.requests.get_mut(first) {
@@ -234,7 +251,7 @@ impl Cluster {
                 _ => None, // over meanwhile
             };
             if let Some(known) = self.peers.get_mut(peer) {
-                known.dequeue(next.is_none());
+                known.queue(in_handler).pop(next.is_none());
             }
             let Some((kind, unsent)) = next else { continue };
             if let Some(unsent) = unsent {
@@ -260,7 +277,7 @@ impl Cluster {
     /// Ends a request that is not to be waited for any longer, however far it has come.
     pub(super) fn expire(&mut self, reactor: &mut Reactor, id: Id) {
         let Some(request) = self.requests.get(id) else { return };
-        let peer = request.peer;
+        let Request { peer, in_handler, .. } = *request;
         match request.stage {
             Stage::Asked { session } => {
                 self.sessions.cancel(session);
@@ -272,7 +289,7 @@ impl Cluster {
                 self.give_up(reactor, id, &Reason::Timeout);
                 let requests = &self.requests;
                 let Some(known) = self.peers.get_mut(peer) else { return };
-                known.one_is_over(|id| {
+                known.queue(in_handler).one_is_over(|id| {
                     !matches!(requests.get(id), Some(Request { stage: Stage::Waiting(_), .. }))
                 });
                 // A dial lives as long as somebody waits for it.

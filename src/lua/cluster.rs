@@ -2,9 +2,11 @@
 //! and a message; the Lua files raise where a script has made a mistake.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use mlua::{Lua, LuaString, Result, Table};
 
+use crate::cluster::limits::Limits;
 use crate::cluster::{Present, Submitted, Totals};
 use crate::net::address::{Address, parse_listen};
 use crate::registry::Id;
@@ -14,6 +16,17 @@ use super::{Shared, slot};
 
 /// Adds the functions to the native table.
 pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
+    // limit(keepalive in seconds or nil, highwater, maxcalls, maxanswers, maxrequests)
+    let shared = Rc::clone(node);
+    let limit = move |_: &Lua, (keepalive, highwater, calls, answers, requests)| {
+        let keepalive: Option<u64> = keepalive;
+        let keepalive = keepalive.map(Duration::from_secs);
+        let limits = Limits { keepalive, highwater, calls, answers, requests };
+        shared.borrow_mut().rooms.cluster.set_limits(limits);
+        Ok(())
+    };
+    core.raw_set("limit", lua.create_function(limit)?)?;
+
     // listen(address, backlog): id and bound address; or nil, message, and whether the address
     // itself is malformed.
     let shared = Rc::clone(node);

@@ -79,6 +79,7 @@ unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
             ffi::lua_pushnil(state);
             return 1;
         };
+        hold(state).pushing = true;
         ffi::lua_pushinteger(state, parcel.kind as ffi::lua_Integer);
         let mut pushed = 1;
         for number in parcel.numbers.iter().take(parcel.count) {
@@ -93,14 +94,17 @@ unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
             ffi::lua_pushlstring(state, bytes.cast(), bytes.len());
             pushed += 1;
         }
+        hold(state).pushing = false;
         pushed
     }
 }
 
-/// Takes the next event and lays it out.
+/// Takes the next event and lays it out. What is left of one that Lua had no memory for comes first.
 fn unpack(hold: &mut Hold) -> Option<Parcel> {
     let mut node = hold.node.try_borrow_mut().ok()?;
-    let event = hold.current.insert(node.take()?);
+    let lost = hold.current.take().filter(|_| std::mem::take(&mut hold.pushing));
+    let next = lost.and_then(|lost| node.lose(lost)).or_else(|| node.take())?;
+    let event = hold.current.insert(next);
     let parcel = |kind, numbers: &[u64], trace, bytes| {
         let mut all = [0; 4];
         for (place, number) in all.iter_mut().zip(numbers) {

@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_int};
 
 use mlua::ffi::{self, lua_State};
 
-use crate::cluster::{Kind, Message, Submitted};
+use crate::cluster::{Ask, Kind, Message, Submitted};
 use crate::node::Node;
 use crate::registry::Id;
 
@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: [Function; 6] = [
     (c"trace_text", trace_text),
 ];
 
-/// `call(peer, cmd, trace, data, timeout)`: the slot to wait on, or nil and the reason.
+/// `call(peer, cmd, trace, data, timeout, in_handler)`: the slot to wait on, or nil and the reason.
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
     // SAFETY: see `submit`.
     unsafe { submit(state, Kind::Call, c"cluster.call") }
@@ -48,13 +48,14 @@ unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
         };
         let peer = Id::from_bits(integer(state, 1).unwrap_or(0) as u64);
         let timeout = integer(state, 5).unwrap_or(0).max(0) as u64;
+        let in_handler = ffi::lua_toboolean(state, 6) != 0;
         let id = trace::read(state, 3);
         let hold = hold(state);
         let submitted = match hold.node.try_borrow_mut() {
             Ok(mut node) => {
                 let Node { rooms, reactor, tracer } = &mut *node;
                 let message = Message { cmd: cmd as u32, trace: tracer.propagate(id), data };
-                rooms.cluster.submit(reactor, kind, peer, &message, timeout)
+                rooms.cluster.submit(reactor, Ask { kind, peer, in_handler, timeout }, &message)
             }
             Err(_) => Submitted::Refused("the loop is busy".to_owned().into()),
         };

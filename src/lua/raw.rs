@@ -15,7 +15,8 @@ use crate::reactor::event::Event;
 
 use super::Shared;
 
-/// A raw function and its name in the native table.
+/// A raw function and its name in the native table. Only Lua calls it: with a valid state, the
+/// free places on the stack that every C function has, and the upvalue that `install` gave it.
 pub(super) type Function = (&'static CStr, unsafe extern "C-unwind" fn(*mut lua_State) -> c_int);
 
 /// What the functions below find in their upvalue.
@@ -23,6 +24,8 @@ pub(super) struct Hold {
     pub(super) node: Shared,
     /// The event being handed over: its strings must outlive the call that pushes them.
     pub(super) current: Option<Event>,
+    /// True from the first to the last push of it; still true afterwards when one has raised.
+    pub(super) pushing: bool,
     /// The same for text that is made on the way. Written only by functions that no finaliser can
     /// get at: those that need a task which may wait, and the loop's own.
     pub(super) text: String,
@@ -40,6 +43,7 @@ pub(super) fn register(
     let hold = Box::new(Hold {
         node: Rc::clone(node),
         current: None,
+        pushing: false,
         text: String::new(),
         bytes: BytesMut::new(),
     });
@@ -147,11 +151,17 @@ const REASON_LIMIT: usize = 1024;
 /// its own, and what it calls may write another text.
 ///
 /// # Safety
-/// For functions of `install` only. May raise; owns nothing.
-pub(super) unsafe fn push_text(state: *mut lua_State, hold: &Hold) {
+/// For functions of `install` only, with their own hold. May raise; owns nothing.
+pub(super) unsafe fn push_text(state: *mut lua_State, hold: *const Hold) {
     let mut copy = [0u8; REASON_LIMIT];
-    let len = hold.text.len().min(REASON_LIMIT);
-    copy[..len].copy_from_slice(&hold.text.as_bytes()[..len]);
-    // SAFETY: the copy stays until this returns.
-    unsafe { ffi::lua_pushlstring(state, copy.as_ptr().cast(), len) };
+    // SAFETY: the hold is there as long as its functions; the reference is gone before a finaliser
+    // may run, and the copy stays until this returns.
+    unsafe {
+        let text = &(*hold).text;
+        let len = text.len().min(REASON_LIMIT);
+        for (place, byte) in copy.iter_mut().zip(text.bytes()) {
+            *place = byte;
+        }
+        ffi::lua_pushlstring(state, copy.as_ptr().cast(), len);
+    }
 }

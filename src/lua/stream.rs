@@ -104,7 +104,7 @@ unsafe fn give(state: *mut lua_State, hold: *mut Hold, stream: Id, reading: Read
             Reading::Failed(why) => {
                 (*hold).text = why;
                 ffi::lua_pushnil(state);
-                push_text(state, &*hold);
+                push_text(state, hold);
                 2
             }
         }

@@ -9,8 +9,8 @@ use mlua::ffi;
 pub(super) fn digits(id: u64) -> [u8; 16] {
     let mut digits = [0u8; 16];
     for (place, digit) in digits.iter_mut().enumerate() {
-        let nibble = (id >> (60 - 4 * place)) & 0xf;
-        *digit = b"0123456789abcdef"[nibble as usize];
+        let nibble = (id >> (60 - 4 * place)) as u8 & 0xf;
+        *digit = nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
     }
     digits
 }

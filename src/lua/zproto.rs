@@ -21,7 +21,8 @@ use std::ffi::c_int;
 use self::raise::raise;
 use crate::zproto::{EncodeError, OutOfMemory, UnpackError, decode, encode, pack, unpack};
 
-/// A function for Lua.
+/// A function for Lua, which alone calls it: with a valid state, the free places on the stack that
+/// every C function has, and the upvalues below.
 type Function = unsafe extern "C-unwind" fn(*mut ffi::lua_State) -> c_int;
 
 /// Upvalues of all the functions here, in this order.

@@ -7,12 +7,15 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BufMut, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
+
+use super::keepalive;
 
 /// How much one read asks of the kernel. Smaller costs a system call per few messages under load;
 /// larger lets one busy connection hold up the others for longer.
@@ -58,6 +61,13 @@ impl Connection {
         }
     }
 
+    /// Ends by itself, with a timeout, once the other end has not been heard of for so long, or has
+    /// not taken anything of what is queued for it. In whole seconds, from two on.
+    pub fn keep_alive(&self, limit: Duration) {
+        // Fails only where setting NODELAY does.
+        let _ = keepalive::watch(&self.stream, limit);
+    }
+
     /// The other end's address.
     pub fn remote(&self) -> SocketAddr {
         self.remote
@@ -84,19 +94,14 @@ impl Connection {
         ready!(self.stream.poll_read_ready(cx))?;
         let start = arena.len();
         arena.extend_from_slice(&self.partial);
-        let filled = arena.len();
         arena.reserve(READ_CHUNK);
-        let (outcome, count) = {
-            let spare = arena.spare_capacity_mut();
-            let mut buffer = ReadBuf::uninit(&mut spare[..READ_CHUNK]);
-            let outcome = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
-            (outcome, buffer.filled().len())
+        let outcome = {
+            let mut room = (&mut *arena).limit(READ_CHUNK);
+            // Its future keeps nothing between two polls, so each read has one of its own.
+            pin!(self.stream.read_buf(&mut room)).poll(cx)
         };
         match outcome {
-            Poll::Ready(Ok(())) if count > 0 => {
-                // SAFETY: the read has initialised `count` bytes behind `filled`, and the
-                // capacity was reserved above.
-                unsafe { arena.set_len(filled + count) };
+            Poll::Ready(Ok(count)) if count > 0 => {
                 self.partial = Vec::new();
                 self.received += count as u64;
                 Poll::Ready(Ok(Arrival::Bytes { more: count == READ_CHUNK }))
@@ -112,6 +117,11 @@ impl Connection {
     /// Keeps the beginning of an unfinished message; the next read puts it back in front.
     pub fn keep(&mut self, unfinished: &[u8]) {
         self.partial = unfinished.to_vec();
+    }
+
+    /// True while it keeps some.
+    pub fn keeps_some(&self) -> bool {
+        !self.partial.is_empty()
     }
 
     /// The bytes still to be written; whoever appends must see to it that

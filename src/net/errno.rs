@@ -5,8 +5,8 @@ use std::io;
 /// The reason alone, without the "(os error N)" that Rust appends.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_owned(),
+    match text.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
         None => text,
     }
 }
@@ -19,6 +19,12 @@ pub fn text(number: i32) -> String {
 /// The system's number of the error; the generic EIO where the error has none.
 pub fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
+}
+
+/// True where the system has run short of something that others may give back any moment.
+pub fn is_shortage(error: &io::Error) -> bool {
+    use libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
 }
 
 /// What scripts call the system's numbers: their names without the E.
@@ -72,5 +78,12 @@ mod tests {
         let own = io::Error::other("no such luck");
         assert_eq!(reason(&own), "no such luck");
         assert_eq!(number(&own), libc::EIO);
+    }
+
+    #[test]
+    fn a_shortage_is_told_from_a_verdict() {
+        let short = |number| is_shortage(&io::Error::from_raw_os_error(number));
+        assert!([libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].into_iter().all(short));
+        assert!(!short(libc::ENOENT) && !is_shortage(&io::Error::other("no such luck")));
     }
 }

@@ -5,6 +5,7 @@ pub mod address;
 pub mod connection;
 pub mod dial;
 pub mod errno;
+mod keepalive;
 pub mod listener;
 mod name_servers;
 pub mod record;

@@ -6,7 +6,8 @@
 //! one before has failed, or has been silent for a moment. That one may still answer; the first
 //! verdict counts.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
@@ -57,19 +58,26 @@ struct Server {
 
 /// The servers to ask, in order.
 pub(super) struct NameServers {
-    servers: Vec<Server>,
+    servers: Vec<Arc<Server>>,
 }
 
 impl NameServers {
-    /// Those of the system's configuration; `None` where it has no usable one. The timing that it
-    /// may set is not taken over: ours keeps to the deadlines of those who ask.
-    pub(super) fn of_system() -> Option<NameServers> {
-        let (config, options) = hickory_resolver::system_conf::read_system_conf().ok()?;
+    /// Those of the system's configuration; `None` where it has no usable one, and the reason where
+    /// that cannot be said now. The timing that it may set is not taken over: ours keeps to the
+    /// deadlines of those who ask.
+    pub(super) fn of_system() -> Result<Option<NameServers>, String> {
+        let (config, options) = match hickory_resolver::system_conf::read_system_conf() {
+            Ok(read) => read,
+            Err(NetError::Io(error)) if errno::is_shortage(&error) => {
+                return Err(errno::reason(&error));
+            }
+            Err(_) => return Ok(None),
+        };
         let (domain, search, servers) = config.into_parts();
         let each = servers
             .into_iter()
             .map(|server| ResolverConfig::from_parts(domain.clone(), search.clone(), vec![server]));
-        NameServers::build(each, &options)
+        Ok(NameServers::build(each, &options))
     }
 
     /// These, for names as they are: the system's search list belongs to the system's servers.
@@ -99,44 +107,45 @@ impl NameServers {
                 own.negative_max_ttl = Some(DENIAL);
                 own.use_hosts_file = ResolveHosts::Never; // the resolver has looked there
                 let resolver = builder.build().ok()?;
-                Some(Server { resolver, silent: Mutex::default() })
+                Some(Arc::new(Server { resolver, silent: Mutex::default() }))
             })
-            .collect::<Option<Vec<Server>>>()?;
+            .collect::<Option<Vec<_>>>()?;
         (!servers.is_empty()).then_some(NameServers { servers })
     }
 
     /// What a name stands for. Silence never ends this; whoever waits gives up by dropping it.
     pub(super) async fn ask(&self, name: &Name, kind: Kind) -> Result<Vec<Record>, String> {
-        // Every index below comes from `order`, and the servers never change: none is out of range.
         let mut next = self.order().into_iter();
         let mut asked = JoinSet::new();
         let mut last = String::new();
         loop {
             let turn = next.next();
-            if let Some(index) = turn {
-                let resolver = self.servers[index].resolver.clone();
-                let name = name.clone();
-                asked.spawn(async move { (index, question(&resolver, name, kind).await) });
+            if let Some(server) = &turn {
+                let (server, name) = (Arc::clone(server), name.clone());
+                asked.spawn(async move {
+                    let outcome = question(&server.resolver, name, kind).await;
+                    (server, outcome)
+                });
             }
             let ended = match (turn, next.len()) {
-                (Some(index), 1..) => match timeout(PATIENCE, asked.join_next()).await {
+                (Some(server), 1..) => match timeout(PATIENCE, asked.join_next()).await {
                     Ok(ended) => ended,
                     Err(_) => {
-                        *self.servers[index].silent.lock() = Some(Instant::now());
+                        *server.silent.lock() = Some(Instant::now());
                         continue;
                     }
                 },
                 _ => asked.join_next().await,
             };
             match ended {
-                Some(Ok((index, outcome))) => match outcome {
+                Some(Ok((server, outcome))) => match outcome {
                     Err(Verdict::Failure(why)) => last = why,
                     Err(Verdict::Final(why)) => {
-                        self.servers[index].acquit();
+                        server.acquit();
                         return Err(why);
                     }
                     Ok(found) => {
-                        self.servers[index].acquit();
+                        server.acquit();
                         return Ok(found);
                     }
                 },
@@ -147,9 +156,9 @@ impl NameServers {
     }
 
     /// The order in which to ask: as given, but those that were silent lately come last.
-    fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.servers.len()).collect();
-        order.sort_by_key(|&index| self.servers[index].is_on_probation());
+    fn order(&self) -> Vec<Arc<Server>> {
+        let mut order = self.servers.clone();
+        order.sort_by_key(|server| server.is_on_probation());
         order
     }
 }
@@ -161,6 +170,15 @@ impl Server {
 
     fn acquit(&self) {
         *self.silent.lock() = None;
+    }
+}
+
+/// Why a server could not even be asked. hickory keeps the system's reason to itself, so that is
+/// asked for a socket once more.
+fn why_unconnected(error: &NetError) -> String {
+    match UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)) {
+        Err(shortage) => errno::reason(&shortage),
+        Ok(_) => error.to_string(),
     }
 }
 
@@ -195,6 +213,7 @@ async fn question(
                 format!("the name server says: {code}")
             }
             Err(NetError::Io(error)) => errno::reason(&error),
+            Err(error @ NetError::NoConnections) => why_unconnected(&error),
             Err(NetError::Proto(error)) => format!("malformed answer: {error}"),
             Err(error) => error.to_string(),
         };
@@ -212,6 +231,12 @@ mod tests {
         runtime.block_on(work);
     }
 
+    /// The order, as places in the list.
+    fn order(servers: &NameServers) -> Vec<Option<usize>> {
+        let place = |one| servers.servers.iter().position(|server| Arc::ptr_eq(server, one));
+        servers.order().iter().map(place).collect()
+    }
+
     #[test]
     fn the_next_is_asked_beside_a_silent_one_which_then_comes_last() {
         run(async {
@@ -219,7 +244,7 @@ mod tests {
             let denying = UdpSocket::bind("127.0.0.1:0").await.unwrap();
             let addresses = [silent.local_addr().unwrap(), denying.local_addr().unwrap()];
             let servers = NameServers::at(&addresses).unwrap();
-            assert_eq!(servers.order(), [0, 1]);
+            assert_eq!(order(&servers), [Some(0), Some(1)]);
             let name = Name::from_ascii("x.test.").unwrap();
             let began = Instant::now();
             let answered = tokio::spawn(async move {
@@ -231,10 +256,10 @@ mod tests {
             assert_eq!(servers.ask(&name, Kind::A).await, Err("no such name".to_owned()));
             answered.await.unwrap();
             assert!(began.elapsed() >= PATIENCE);
-            assert_eq!(servers.order(), [1, 0]);
+            assert_eq!(order(&servers), [Some(1), Some(0)]);
             // Whoever answers again is as good as before.
             servers.servers[0].acquit();
-            assert_eq!(servers.order(), [0, 1]);
+            assert_eq!(order(&servers), [Some(0), Some(1)]);
         });
     }
 

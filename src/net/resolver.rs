@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::errno;
 use super::name_servers::NameServers;
 use super::record::{Kind, Record};
 
@@ -65,13 +66,13 @@ impl Resolver {
 
     /// Every address of a name, IPv4 first; the reason when there is none.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String> {
-        let found = self.sources().addresses(&parse(name)?).await?;
+        let found = self.sources()?.addresses(&parse(name)?).await?;
         Ok(found.iter().filter_map(Record::ip).collect())
     }
 
     /// What a name stands for, at least one record; the reason when there is none.
     pub async fn records(&self, name: &str, kind: Kind) -> Result<Vec<Record>, String> {
-        let mut found = self.sources().records(&parse(name)?, kind).await?;
+        let mut found = self.sources()?.records(&parse(name)?, kind).await?;
         // Whoever takes the first service gets one that is to be tried first.
         found.sort_by_key(|record| match record {
             Record::Srv { priority, .. } => *priority,
@@ -80,25 +81,27 @@ impl Resolver {
         Ok(found)
     }
 
-    fn sources(&self) -> Arc<Sources> {
+    /// What is made without a descriptor to read files with would be kept for good, so there is
+    /// nothing then but the reason.
+    fn sources(&self) -> Result<Arc<Sources>, String> {
         let mut state = self.state.lock();
         if let Some(known) = &state.sources {
-            return Arc::clone(known);
+            return Ok(Arc::clone(known));
         }
         let servers = match state.servers.is_empty() {
-            true => NameServers::of_system(),
+            true => NameServers::of_system()?,
             false => NameServers::at(&state.servers),
         };
-        let sources = Arc::new(Sources {
-            hosts: Hosts::from_system().unwrap_or_default(),
-            servers,
-            turns: Arc::clone(&state.turns),
-        });
+        let hosts = match Hosts::from_system() {
+            Err(error) if errno::is_shortage(&error) => return Err(errno::reason(&error)),
+            hosts => hosts.unwrap_or_default(),
+        };
+        let sources = Arc::new(Sources { hosts, servers, turns: Arc::clone(&state.turns) });
         // A system without servers may only be without them for now: that is not remembered.
         if sources.servers.is_some() {
             state.sources = Some(Arc::clone(&sources));
         }
-        sources
+        Ok(sources)
     }
 }
 
@@ -183,11 +186,11 @@ async fn ask_system(host: String) -> Result<Vec<Record>, String> {
             let found: Result<Vec<Record>, String> = (host.as_str(), 0)
                 .to_socket_addrs()
                 .map(|all| all.map(|one| Record::from_ip(one.ip())).collect())
-                .map_err(|error| super::errno::reason(&error));
+                .map_err(|error| errno::reason(&error));
             // Nobody listens when the lookup was given up meanwhile.
             let _ = answer.send(found);
         })
-        .map_err(|error| super::errno::reason(&error))?;
+        .map_err(|error| errno::reason(&error))?;
     match wait.await {
         Ok(Ok(found)) if found.is_empty() => Err(Kind::A.absence().to_owned()),
         Ok(found) => found,

@@ -15,6 +15,8 @@ pub enum Alarm {
     Request(Id),
     /// A closing connection has had its time.
     Link(Id),
+    /// The rest of a frame must have come.
+    Frame(Id),
     /// A listener that could not accept tries again.
     Door(Id),
     /// The same two of plain TCP.

@@ -20,13 +20,18 @@ const ACCEPT_BATCH: usize = 64;
 /// kernel would report the same connection again at once.
 const ACCEPT_PAUSE: u64 = 100;
 
+/// The same after a look that brought somebody before it failed. Whoever has left the backlog's
+/// connections meanwhile gives the descriptors back as soon as they are read, and a long rest would
+/// let a full backlog of them hold up the living ones behind it for seconds.
+const ACCEPT_BREATH: u64 = 1;
+
 /// One listener.
 #[derive(Debug)]
 pub struct Door {
     listener: Listener,
     source: Arc<Source>,
     waker: Waker,
-    /// Set while accepting fails, so that it is logged once.
+    /// Set when accepting fails, so that it is logged once, until nobody waits any more.
     troubled: bool,
 }
 
@@ -49,11 +54,11 @@ impl Door {
         while taken.len() < ACCEPT_BATCH {
             self.source.heed();
             match self.listener.poll_accept(&mut Context::from_waker(&self.waker)) {
-                Poll::Pending => return taken,
-                Poll::Ready(Ok(guest)) => {
+                Poll::Pending => {
                     self.troubled = false;
-                    taken.push(guest);
+                    return taken;
                 }
+                Poll::Ready(Ok(guest)) => taken.push(guest),
                 Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
                 Poll::Ready(Err(error)) => {
                     if !std::mem::replace(&mut self.troubled, true) {
@@ -61,7 +66,8 @@ impl Door {
                         let why = errno::reason(&error);
                         reactor.log(format!("[silly] accept on {local}: {why}"));
                     }
-                    reactor.arm(ACCEPT_PAUSE, retry);
+                    let pause = if taken.is_empty() { ACCEPT_PAUSE } else { ACCEPT_BREATH };
+                    reactor.arm(pause, retry);
                     return taken;
                 }
             }

@@ -3,8 +3,10 @@
 #[cfg(not(target_os = "linux"))]
 mod absent;
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "epoll, timerfd, eventfd")]
 mod linux;
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "a descriptor of the runtime's, duplicated")]
 mod search;
 
 #[cfg(not(target_os = "linux"))]

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod door;
 mod errands;
 pub mod event;
+#[expect(unsafe_code, reason = "pthread_atfork")]
 mod fork;
 pub mod inbox;
 mod job;

@@ -170,6 +170,11 @@ impl Socket {
         self.connection.keep(unfinished);
     }
 
+    /// True while it keeps some.
+    pub fn keeps_some(&self) -> bool {
+        self.connection.keeps_some()
+    }
+
     /// Begins to close in order; `limit` is the deadline after which its owner drops it.
     pub fn close(&mut self, reactor: &mut Reactor, limit: Alarm) {
         if self.is_open() {

@@ -17,6 +17,7 @@ pub(super) const SIGNALS: usize = 32;
 pub(super) const SLOTS: usize = 256;
 
 /// One watcher's place. Signals are bits.
+#[derive(Debug)]
 pub(super) struct Slot {
     /// What it wants to hear of.
     pub(super) wanted: AtomicU32,
@@ -51,7 +52,8 @@ pub(super) fn bit(signal: c_int) -> u32 {
 }
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
-    // SAFETY: only async-signal-safe calls, and errno is left as it was found.
+    // SAFETY: only async-signal-safe calls, and errno is left as it was found. With SA_SIGINFO the
+    // system gives a valid `info`.
     unsafe {
         let errno = errno();
         let kept = *errno;

@@ -23,7 +23,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use handler::{LAST, SIGNALS, TABLE, bit};
+use handler::{LAST, SIGNALS, Slot, bit};
 use process::{Process, process};
 
 pub use names::NAMES;
@@ -34,7 +34,9 @@ const LOOP_ONLY: u32 = 1 << libc::SIGINT | 1 << libc::SIGTERM;
 /// What a watcher has once it watches.
 #[derive(Debug)]
 struct Place {
-    slot: usize,
+    /// Where the slot is in the table.
+    number: usize,
+    slot: &'static Slot,
     /// Readable once a signal has come.
     reader: UnixStream,
     /// What the handler writes to; closed with the place.
@@ -98,7 +100,7 @@ impl Watcher {
             let mut process = process();
             let _ = self.publish(&mut process);
             if let Some(place) = &self.place {
-                TABLE[place.slot].pending.fetch_and(!bit(signal), SeqCst);
+                place.slot.pending.fetch_and(!bit(signal), SeqCst);
             }
             if LAST.fetch_and(!bit(signal), SeqCst) & bit(signal) != 0 {
                 handler::settle_down();
@@ -113,7 +115,7 @@ impl Watcher {
         if !self.has_come() {
             return None;
         }
-        let slot = &TABLE[self.place.as_ref()?.slot];
+        let slot = self.place.as_ref()?.slot;
         let signal = slot.pending.load(SeqCst).trailing_zeros();
         slot.pending.fetch_and(!(1 << signal), SeqCst);
         Some(signal as c_int)
@@ -123,7 +125,7 @@ impl Watcher {
     pub fn has_come(&self) -> bool {
         // Every turn asks, and whose process this is costs a system call: that comes last.
         let place = self.place.as_ref();
-        place.is_some_and(|place| TABLE[place.slot].pending.load(SeqCst) != 0)
+        place.is_some_and(|place| place.slot.pending.load(SeqCst) != 0)
             && self.process == std::process::id()
     }
 
@@ -165,15 +167,14 @@ impl Watcher {
         if self.place.is_some() {
             return Ok(());
         }
-        let Some(slot) = process.taken.iter().position(|taken| !taken) else {
-            return Err(io::Error::other("too many Lua states watch signals"));
-        };
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
-        TABLE[slot].pending.store(0, SeqCst);
-        TABLE[slot].wake.store(writer.as_raw_fd(), SeqCst);
-        process.taken[slot] = true;
-        self.place = Some(Place { slot, reader, _writer: writer });
+        let Some((number, slot)) = process.take_slot() else {
+            return Err(io::Error::other("too many Lua states watch signals"));
+        };
+        slot.pending.store(0, SeqCst);
+        slot.wake.store(writer.as_raw_fd(), SeqCst);
+        self.place = Some(Place { number, slot, reader, _writer: writer });
         Ok(())
     }
 
@@ -181,7 +182,7 @@ impl Watcher {
     fn publish(&self, process: &mut Process) -> io::Result<()> {
         let wanted = if self.running { self.asked } else { self.asked & !LOOP_ONLY };
         let before = match &self.place {
-            Some(place) => TABLE[place.slot].wanted.swap(wanted, SeqCst),
+            Some(place) => place.slot.wanted.swap(wanted, SeqCst),
             None => 0,
         };
         let changed = before ^ wanted | bit(libc::SIGINT);
@@ -202,9 +203,9 @@ impl Drop for Watcher {
         self.set_running(false);
         if let Some(place) = &self.place {
             let mut process = process();
-            TABLE[place.slot].wake.store(-1, SeqCst);
+            place.slot.wake.store(-1, SeqCst);
             handler::settle_down();
-            process.taken[place.slot] = false;
+            process.give_back(place.number);
         }
     }
 }

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::per_process::PerProcess;
 
 use super::fuse;
-use super::handler::{self, Action, SIGNALS, SLOTS, TABLE, bit};
+use super::handler::{self, Action, SIGNALS, SLOTS, Slot, TABLE, bit};
 
 static PROCESS: PerProcess<Mutex<Process>> = PerProcess::new();
 
@@ -21,7 +21,7 @@ pub(super) struct Process {
     /// What was set where we have set something else.
     before: [Option<Action>; SIGNALS],
     /// Which slots of the handler's table have an owner.
-    pub(super) taken: [bool; SLOTS],
+    taken: [bool; SLOTS],
 }
 
 /// The table. A forked child begins with an empty one, and with the system's action for what its
@@ -41,10 +41,26 @@ pub(super) fn process() -> MutexGuard<'static, Process> {
 }
 
 impl Process {
+    /// A slot of the handler's table, and its number; `None` when all are taken.
+    pub(super) fn take_slot(&mut self) -> Option<(usize, &'static Slot)> {
+        let mut all = self.taken.iter_mut().zip(&TABLE).enumerate();
+        let (number, (taken, slot)) = all.find(|(_, (taken, _))| !**taken)?;
+        *taken = true;
+        Some((number, slot))
+    }
+
+    /// The slot has no owner any more.
+    pub(super) fn give_back(&mut self, number: usize) {
+        if let Some(taken) = self.taken.get_mut(number) {
+            *taken = false;
+        }
+    }
+
     /// Gives a signal the action that it must have by now.
     pub(super) fn settle(&mut self, signal: c_int) -> io::Result<()> {
-        // OK because signals are 1 to 31 here: `watch` refuses all others.
-        let place = &mut self.before[signal as usize];
+        let Some(place) = self.before.get_mut(signal as usize) else {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        };
         let known = *place;
         let watched = TABLE.iter().any(|slot| slot.wanted.load(SeqCst) & bit(signal) != 0);
         let interruptible = signal == libc::SIGINT && self.loops > 0;

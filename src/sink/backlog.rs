@@ -85,9 +85,9 @@ impl Backlog {
     ) -> u64 {
         loop {
             while let Some(first) = self.entries.front() {
-                // OK because `sent` is below the first entry's length: it is set back with each new one.
-                match write(&first.bytes[self.sent..]) {
-                    Ok(count) if self.sent + count < first.bytes.len() => self.sent += count,
+                let rest = first.bytes.get(self.sent..).unwrap_or_default();
+                match write(rest) {
+                    Ok(count) if count < rest.len() => self.sent += count,
                     Ok(_) => self.forget_first(),
                     Err(error) if is_passing(&error) => return 0,
                     Err(_) => return self.give_up(),

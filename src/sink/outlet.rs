@@ -93,7 +93,7 @@ impl Outlet {
             Way::Own(file) => (&*file).write(bytes),
             Way::Plain(fd) => write(*fd, bytes),
             Way::Socket(fd) => send(*fd, bytes),
-            Way::Polled(fd) if has_room(*fd) => write(*fd, &bytes[..bytes.len().min(PIPE_BUF)]),
+            Way::Polled(fd) if has_room(*fd) => write(*fd, bytes.get(..PIPE_BUF).unwrap_or(bytes)),
             Way::Polled(_) => Err(io::ErrorKind::WouldBlock.into()),
         };
         if let Err(error) = &outcome {

@@ -85,12 +85,11 @@ impl<K: Sink> Decoder<'_, K> {
         self.sink.open_struct(count.min(of.fields.len()))?;
         let mut tag = u32::from(of.base);
         let mut next = 0;
-        for gap in gaps.chunks_exact(2) {
+        for gap in gaps.as_chunks().0 {
             // 65535 gaps of 65535 still fit 32 bits.
-            tag += u32::from(u16::from_le_bytes([gap[0], gap[1]])) + 1;
-            let Some(at) = of.find(tag, next) else { break };
+            tag += u32::from(u16::from_le_bytes(*gap)) + 1;
+            let Some((at, field)) = of.find(tag, next) else { break };
             next = at + 1;
-            let field = &of.fields[at];
             self.sink.name(field);
             self.field(field, &mut data, depth)?;
             self.sink.store_field();

@@ -165,7 +165,7 @@ impl<'s, S: Source> Encoder<'_, 's, S> {
                     continue;
                 };
                 let gap = field.tag - last - 1;
-                self.out[gaps..gaps + 2].copy_from_slice(&gap.to_le_bytes());
+                self.put_at(gaps, gap.to_le_bytes());
                 gaps += 2;
                 last = field.tag;
                 self.field(field, value, depth)?;
@@ -181,8 +181,8 @@ impl<'s, S: Source> Encoder<'_, 's, S> {
         };
         // A struct has at most 65535 fields: their tags differ.
         let count = ((gaps - start - 6) / 2) as u16;
-        self.out[start..start + 4].copy_from_slice(&len.to_le_bytes());
-        self.out[start + 4..start + 6].copy_from_slice(&count.to_le_bytes());
+        self.put_at(start, len.to_le_bytes());
+        self.put_at(start + 4, count.to_le_bytes());
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl<'s, S: Source> Encoder<'_, 's, S> {
                 self.source.release(element);
             }
         }
-        self.out[start..start + 4].copy_from_slice(&count.to_le_bytes());
+        self.put_at(start, count.to_le_bytes());
         Ok(())
     }
 
@@ -286,6 +286,16 @@ impl<'s, S: Source> Encoder<'_, 's, S> {
         self.reserve(N)?;
         self.out.extend_from_slice(&bytes);
         Ok(())
+    }
+
+    /// Writes over what was put here before its value was known.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the place is one that `message` or `field` filled"
+    )]
+    fn put_at<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        self.out[at..at + N].copy_from_slice(&bytes);
     }
 
     #[inline]

@@ -27,8 +27,8 @@ pub(super) struct Lexer<'t> {
 impl<'t> Lexer<'t> {
     /// A NUL byte ends the text, whatever follows it.
     pub(super) fn new(text: &'t [u8]) -> Self {
-        let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
-        Self { rest: &text[..end], line: 1, ahead: None }
+        let rest = text.split(|&b| b == 0).next().unwrap_or_default();
+        Self { rest, line: 1, ahead: None }
     }
 
     /// An error at the place reached so far.
@@ -100,7 +100,7 @@ impl<'t> Lexer<'t> {
     fn number(&mut self) -> Result<Token<'t>, ParseError> {
         let (text, digits, radix) = if let [b'0', b'x' | b'X', ..] = self.rest {
             let text = self.take(|b| b.is_ascii_hexdigit(), 2);
-            (text, &text[2..], 16)
+            (text, text.get(2..).unwrap_or_default(), 16)
         } else {
             let text = self.take(|b| b.is_ascii_digit(), 0);
             (text, text, if text.starts_with('0') { 8 } else { 10 })
@@ -120,7 +120,7 @@ impl<'t> Lexer<'t> {
 
     /// Takes `start` bytes and those after them that fit.
     fn take(&mut self, fits: impl Fn(u8) -> bool, start: usize) -> &'t str {
-        let more = self.rest[start..].iter().take_while(|&&b| fits(b)).count();
+        let more = self.rest.iter().skip(start).take_while(|&&b| fits(b)).count();
         let (text, rest) = self.rest.split_at(start + more);
         self.rest = rest;
         // Only ASCII was let through.

@@ -36,7 +36,7 @@ pub fn pack(input: &[u8], out: &mut Vec<u8>) -> Result<(), OutOfMemory> {
     let mut rest = input;
     while !rest.is_empty() {
         let (group, _) = first_group(rest);
-        rest = &rest[rest.len().min(8)..];
+        rest = skip(rest, 8);
         let mask = nonzero(group);
         out.push(mask);
         if mask != 0xff {
@@ -69,12 +69,12 @@ pub fn unpack(input: &[u8], out: &mut Vec<u8>) -> Result<(), UnpackError> {
     let start = out.len();
     out.resize(start + len, 0);
     // The length is a multiple of eight, and every group has its place.
-    let (mut groups, _) = out[start..].as_chunks_mut::<8>();
+    let (mut groups, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<8>();
     let mut rest = input;
     while let Some((&mask, after)) = rest.split_first() {
         let present = mask.count_ones() as usize;
         let (group, had) = first_group(after);
-        rest = &after[present.min(after.len())..];
+        rest = skip(after, present);
         let Some((place, others)) = groups.split_first_mut() else {
             break;
         };
@@ -89,7 +89,7 @@ pub fn unpack(input: &[u8], out: &mut Vec<u8>) -> Result<(), UnpackError> {
         let run = usize::from(run).min(groups.len());
         let (raw, after) = after.split_at(after.len().min(8 * run));
         let (places, others) = std::mem::take(&mut groups).split_at_mut(run);
-        places.as_flattened_mut()[..raw.len()].copy_from_slice(raw);
+        copy(raw, places.as_flattened_mut());
         groups = others;
         rest = after;
     }
@@ -103,7 +103,7 @@ fn unpacked_len(input: &[u8]) -> Option<usize> {
     while let Some((&mask, after)) = rest.split_first() {
         len = len.checked_add(8)?;
         let present = mask.count_ones() as usize;
-        rest = &after[present.min(after.len())..];
+        rest = skip(after, present);
         if mask != 0xff || after.len() < 8 {
             continue;
         }
@@ -120,7 +120,7 @@ fn unpacked_len(input: &[u8]) -> Option<usize> {
             return None;
         }
         len = len.checked_add(8 * run)?;
-        rest = &after[(8 * run).min(after.len())..];
+        rest = skip(after, 8 * run);
     }
     Some(len)
 }
@@ -133,8 +133,22 @@ fn first_group(rest: &[u8]) -> (u64, usize) {
         return (u64::from_le_bytes(*group), 8);
     }
     let mut group = [0; 8];
-    group[..rest.len()].copy_from_slice(rest);
+    copy(rest, &mut group);
     (u64::from_le_bytes(group), rest.len())
+}
+
+/// What follows so many bytes, if there are so many.
+#[inline]
+fn skip(bytes: &[u8], count: usize) -> &[u8] {
+    bytes.split_at(count.min(bytes.len())).1
+}
+
+/// Copies as many bytes as there are, or as fit.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    for (place, byte) in to.iter_mut().zip(from) {
+        *place = *byte;
+    }
 }
 
 /// The high bit of each byte of `group` that is not zero.
@@ -175,7 +189,10 @@ const ORIGINS: [[u8; 8]; 256] = {
         let mut at = 0;
         while at < 8 {
             if mask >> at & 1 == 1 {
-                origins[mask][at] = present;
+                #[expect(clippy::indexing_slicing, reason = "worked out by the compiler")]
+                {
+                    origins[mask][at] = present;
+                }
                 present += 1;
             }
             at += 1;
@@ -187,6 +204,7 @@ const ORIGINS: [[u8; 8]; 256] = {
 
 /// The inverse of [`squeeze`]: the lowest bytes of `group` at the places that `mask` tells.
 #[inline]
+#[expect(clippy::indexing_slicing, reason = "256 and 16 places, and no larger indices")]
 fn spread(group: u64, mask: u8) -> [u8; 8] {
     let bytes = u128::from(group).to_le_bytes();
     // The remainder changes nothing; it only shows that there is nothing to check.

@@ -114,7 +114,7 @@ impl<'t> Parser<'t> {
 
         let mut kind = self.kind(type_name)?;
         let tag = self.tag(name, tag)?;
-        let name_id = self.name_id(name);
+        let (shared_name, name_id) = self.name_id(name);
         if self.open.last().is_some_and(|open| open.by_name.contains_key(&name_id)) {
             return self.lexer.fail(ParseFault::DuplicateField(name.into()));
         }
@@ -137,8 +137,7 @@ impl<'t> Parser<'t> {
                 open.base = tag - 1;
             }
             open.by_name.insert(name_id, open.fields.len());
-            let name = Arc::clone(&self.schema.names[name_id.index()]);
-            open.fields.push(Field { name, name_id, tag, kind, shape });
+            open.fields.push(Field { name: shared_name, name_id, tag, kind, shape });
         }
         Ok(())
     }
@@ -168,16 +167,19 @@ impl<'t> Parser<'t> {
     }
 
     fn map(&self, name: &str, kind: Kind, key: &str) -> Result<Shape, ParseError> {
-        let Kind::Struct(id) = kind else {
+        let of = match kind {
+            Kind::Struct(id) => self.schema.get(id),
+            _ => None,
+        };
+        let Some(of) = of else {
             return self.lexer.fail(ParseFault::MapOfNonStruct(name.into()));
         };
-        let of = &self.schema.structs[id.0 as usize];
         let at = self.name_ids.get(key).and_then(|id| of.by_name.get(id)).copied();
+        let field = at.and_then(|at| Some((at, of.fields.get(at)?)));
         let (of_name, key) = (of.name.to_string(), key.to_string());
-        let Some(at) = at else {
+        let Some((at, field)) = field else {
             return self.lexer.fail(ParseFault::MapKeyUnknown { of: of_name, key });
         };
-        let field = &of.fields[at];
         if let Kind::Struct(_) = field.kind {
             return self.lexer.fail(ParseFault::MapKeyIsStruct { of: of_name, key });
         }
@@ -191,9 +193,9 @@ impl<'t> Parser<'t> {
     /// any more to the structs defined in it.
     fn close(&mut self) {
         let Some(done) = self.open.pop() else { return };
-        for child in &done.children {
-            let name = &self.schema.structs[child.0 as usize].name;
-            if let Some(all) = self.visible.get_mut(name) {
+        let children = done.children.iter().filter_map(|child| self.schema.get(*child));
+        for child in children {
+            if let Some(all) = self.visible.get_mut(&child.name) {
                 all.pop();
             }
         }
@@ -213,15 +215,16 @@ impl<'t> Parser<'t> {
         self.schema.structs.push(done);
     }
 
-    fn name_id(&mut self, name: &str) -> NameId {
-        if let Some(&id) = self.name_ids.get(name) {
-            return id;
+    /// A name as all of the schema share it, and its number.
+    fn name_id(&mut self, name: &str) -> (Arc<str>, NameId) {
+        if let Some((name, &id)) = self.name_ids.get_key_value(name) {
+            return (Arc::clone(name), id);
         }
         let name: Arc<str> = name.into();
         let id = NameId(self.schema.names.len() as u32);
         self.schema.names.push(Arc::clone(&name));
-        self.name_ids.insert(name, id);
-        id
+        self.name_ids.insert(Arc::clone(&name), id);
+        (name, id)
     }
 
     fn name(&mut self) -> Result<&'t str, ParseError> {

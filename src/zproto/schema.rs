@@ -171,22 +171,23 @@ impl Struct {
         &self.children
     }
 
-    /// The field with this tag, at or after place `from`.
+    /// The field with this tag, at or after place `from`, and its place.
     ///
     /// A message names its fields in ascending order, so the next field is nearly always the one
     /// wanted; after that, the place a field has when no tag is skipped. Only then a search.
     #[inline]
-    pub(super) fn find(&self, tag: u32, from: usize) -> Option<usize> {
-        let has = |at: usize| self.fields.get(at).is_some_and(|f| u32::from(f.tag) == tag);
-        if has(from) {
-            return Some(from);
-        }
-        let dense = (tag as usize).wrapping_sub(usize::from(self.base) + 1);
-        if has(dense) {
-            return Some(dense);
-        }
-        let rest = self.fields.get(from..)?;
-        rest.binary_search_by_key(&tag, |f| u32::from(f.tag)).ok().map(|at| from + at)
+    pub(super) fn find(&self, tag: u32, from: usize) -> Option<(usize, &Field)> {
+        let at = |place: usize| match self.fields.get(place) {
+            Some(field) if u32::from(field.tag) == tag => Some((place, field)),
+            _ => None,
+        };
+        let dense = || at((tag as usize).wrapping_sub(usize::from(self.base) + 1));
+        let search = || {
+            let rest = self.fields.get(from..)?;
+            let found = rest.binary_search_by_key(&tag, |field| u32::from(field.tag)).ok()?;
+            at(from + found)
+        };
+        at(from).or_else(dense).or_else(search)
     }
 }
 

@@ -11,6 +11,10 @@ end
 --- What silly.exit may take to write what is queued, in milliseconds.
 local FLUSH_LIMIT = 2000
 
+--- So often in a row a turn of our own loop may fail for want of memory, which somebody else may give
+--- back.
+local PATIENCE = 1000
+
 --- How long the end waits for whoever reads the log, in milliseconds.
 local LAST_LINES = 200
 
@@ -28,6 +32,7 @@ local loop = {
 core.loaded.loop = loop
 
 local next_event, drain, count = core.next, scheduler.drain, scheduler.count
+local insist = scheduler.insist
 -- Some hosts have no such libraries, and scripts may take them away.
 local stdout, exit = io and io.stdout, os and os.exit
 
@@ -37,18 +42,48 @@ local function flush()
 	end
 end
 
----@type table<integer, function>
-local handlers = {}
+---@type table<integer, function>, table<integer, function>
+local handlers, fallbacks = {}, {}
 
 --- Says who takes the events of one kind.
 ---@param kind integer one of core.events
-function loop.on(kind, handler)
-	handlers[kind] = handler
+---@param handler function
+---@param fallback fun(first: integer, second: any)? called when memory has failed in the handler, with
+---  its first two arguments. It does what must be done, unless the handler has got so far, and needs
+---  next to no memory.
+function loop.on(kind, handler, fallback)
+	handlers[kind], fallbacks[kind] = handler, fallback
 end
 
-local function dispatch(kind, a, b, c, d, e, f)
+--- The event in hand: its kind, until its handler has returned, and its first arguments.
+local hand, first, second
+
+--- True while the event in hand is of this kind.
+function loop.holds(kind)
+	return hand == kind
+end
+
+--- The event in hand is somebody's now.
+function loop.settle()
+	hand = nil
+end
+
+--- The event in hand will be nobody's.
+function loop.forsake()
+	local fallback = fallbacks[hand]
+	if fallback then
+		fallback(first, second)
+	end
+	hand = nil
+end
+
+local function deliver()
+	-- In this function's own variables, so that nothing can fail before the event is in hand.
+	local kind, a, b, c, d, e, f = next_event()
 	while kind do
+		hand, first, second = kind, a, b
 		handlers[kind](a, b, c, d, e, f)
+		hand = nil
 		if count() > 0 then
 			drain()
 		end
@@ -59,8 +94,16 @@ local function dispatch(kind, a, b, c, d, e, f)
 	end
 end
 
-local function deliver()
-	return dispatch(next_event())
+local function report_loss(problem)
+	scheduler.report("[silly] an event was lost: " .. tostring(problem))
+end
+
+--- What raises in the loop is no task but a lack of memory: it costs one event, not the loop.
+local function recover(problem)
+	insist(scheduler.recover, problem)
+	insist(loop.forsake)
+	hand = nil
+	pcall(report_loss, problem)
 end
 
 --- One turn; waits at most so many milliseconds, or as long as it takes with nil.
@@ -74,12 +117,11 @@ local function turn(wait)
 	if not ok then
 		error("silly: " .. why, 0)
 	end
-	-- What raises in here is no task but a lack of memory: it costs one event, not the loop.
 	local fine, problem
 	repeat
 		fine, problem = pcall(deliver)
 		if not fine then
-			pcall(scheduler.report, "[silly] an event was lost: " .. tostring(problem))
+			recover(problem)
 		end
 	until fine
 end
@@ -112,6 +154,21 @@ local function leave()
 	beacon.rest()
 end
 
+--- Turns in a row that memory has failed in.
+local hardship = 0
+
+--- Turns until nothing can ever happen again.
+local function work()
+	while loop.pending() do
+		drain()
+		if not scheduler.stopped and loop.pending() then
+			flush() -- what was printed must not wait as long as we do
+			turn(nil)
+		end
+		hardship = 0
+	end
+end
+
 --- Runs until nothing can ever happen again, or until silly.exit.
 ---@param name string the public function
 ---@param main fun()? the first task
@@ -122,15 +179,12 @@ function loop.run(name, main)
 		scheduler.fork(main)
 	end
 	core.interruptible(true)
-	local ok, problem = pcall(function()
-		while loop.pending() do
-			drain()
-			if not scheduler.stopped and loop.pending() then
-				flush() -- what was printed must not wait as long as we do
-				turn(nil)
-			end
-		end
-	end)
+	local ok, problem = pcall(work)
+	while problem == scheduler.NO_MEMORY and hardship < PATIENCE do
+		hardship = hardship + 1
+		insist(scheduler.recover, problem)
+		ok, problem = pcall(work)
+	end
 	core.interruptible(false)
 	leave()
 	if not ok then

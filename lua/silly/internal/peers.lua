@@ -92,16 +92,22 @@ function peers.lost(slot)
 	return peer
 end
 
---- Closes a handle for good.
----@param peer silly.net.cluster.peer
-function peers.close(peer)
-	local id, address = peer[PEER], peer[ADDRESS]
+--- Closes what a native id stands for, whether or not there is a handle of it.
+---@param id integer
+function peers.close_id(id)
 	local slot = core.close_peer(id)
 	local known = by_slot[slot]
 	if known and known[PEER] == id then
 		known.fd = nil
 		by_slot[slot] = nil
 	end
+end
+
+--- Closes a handle for good.
+---@param peer silly.net.cluster.peer
+function peers.close(peer)
+	local id, address = peer[PEER], peer[ADDRESS]
+	peers.close_id(id)
 	if address and shared[address] and shared[address][PEER] == id then
 		shared[address] = nil
 	end

@@ -33,6 +33,9 @@ local SUSPEND = {}
 --- Yielded only to learn whether a yield is possible, and answered at once.
 local PROBE = {}
 
+--- See scheduler.insist.
+local TRIES = 5
+
 --- So many ended coroutines are kept for the next tasks.
 local POOL_LIMIT = 1024
 
@@ -47,6 +50,8 @@ local DRAIN_LIMIT = 10000
 local scheduler = {
 	current = nil,
 	version = VERSION,
+	--- what Lua raises when it has no memory
+	NO_MEMORY = "not enough memory",
 	stopped = false,
 	--- set while coroutines inherit the hook that starts the loop
 	unhook = nil,
@@ -66,6 +71,9 @@ local pool, pooled = {}, 0
 -- returns or their function gets, and of the function of those not begun yet (else false).
 local threads, values, functions, count = {}, {}, {}, 0
 local spare_threads, spare_values, spare_functions = {}, {}, {}
+
+--- How many of the spare ones the drain under way has begun with.
+local generation = 0
 
 --- Called when a task becomes ready, while somebody waits to hear of it.
 local bell
@@ -118,7 +126,10 @@ local function obtain()
 	if scheduler.unhook then
 		scheduler.unhook(thread)
 	end
-	co_resume(thread) -- to where it takes a function
+	local ok, problem = co_resume(thread) -- to where it takes a function
+	if not ok then
+		error(problem, 0) -- no memory for that
+	end
 	return thread
 end
 
@@ -132,14 +143,30 @@ scheduler.report = function(message)
 	io.stderr:write(message, "\n")
 end
 
+--- Calls a function that keeps the books, and can fail for want of memory only: then it is called again,
+--- and goes on from where it failed.
+---@return any result nil when it fails again and again
+function scheduler.insist(fn, ...)
+	for _ = 1, TRIES do
+		local ok, result = pcall(fn, ...)
+		if ok then
+			return result
+		end
+	end
+end
+
 --- Takes back what a task waits for and what it owes: it ends without returning.
 ---@return string? duty what the task was for
 local function disown(thread, failed)
 	local duty
 	for index = 1, #watchers do
-		duty = watchers[index](thread, failed) or duty
+		duty = scheduler.insist(watchers[index], thread, failed) or duty
 	end
 	return duty
+end
+
+local function report_closing(problem)
+	scheduler.report("[silly] closing the ended task: " .. tostring(problem))
 end
 
 --- Ends such a task, and closes what is left of it. Its coroutine is never used again.
@@ -149,18 +176,23 @@ local function close(thread, problem)
 	if co_close then
 		local closed, again = co_close(thread)
 		if not closed and again ~= problem then
-			pcall(scheduler.report, "[silly] closing the ended task: " .. tostring(again))
+			pcall(report_closing, again)
 		end
 	end
 	traces[thread] = nil
 end
 
-local function fail(thread, problem)
-	scheduler.current = thread -- the log line carries its trace id
+local function report_failure(thread, duty, problem)
 	local named, text = pcall(tostring, problem)
 	text = named and text or "(an error object whose tostring fails)"
 	local trail = traceback and traceback(thread, text) or text
-	pcall(scheduler.report, (disown(thread, true) or "[silly] task") .. " failed: " .. trail)
+	scheduler.report((duty or "[silly] task") .. " failed: " .. trail)
+end
+
+local function fail(thread, problem)
+	scheduler.current = thread -- the log line carries its trace id
+	local duty = disown(thread, true)
+	pcall(report_failure, thread, duty, problem)
 	close(thread, problem)
 end
 
@@ -180,6 +212,25 @@ local function resume(thread, ...)
 	scheduler.current = nil
 end
 
+--- Memory has failed in the loop. The task that it was going on with, if any, may have been left in the
+--- middle: it ends. Those that it had yet to come to are ready once more.
+function scheduler.recover(problem)
+	local thread = scheduler.current
+	if thread and status[thread] then
+		fail(thread, problem)
+	end
+	scheduler.current = nil
+	for index = 1, generation do
+		if spare_threads[index] then
+			local place = count + 1
+			threads[place], values[place] = spare_threads[index], spare_values[index]
+			functions[place] = spare_functions[index]
+			count = place
+			spare_threads[index], spare_values[index], spare_functions[index] = nil, nil, nil
+		end
+	end
+end
+
 --- Starts a task at once, without the ready queue. Only for the loop, between events.
 function scheduler.start(fn, ...)
 	if not scheduler.stopped then
@@ -189,11 +240,15 @@ function scheduler.start(fn, ...)
 	end
 end
 
---- Goes on at once with a task that waited for an event, unless it has been cancelled meanwhile.
---- Only for the loop.
-function scheduler.resume(thread, ...)
+--- Goes on at once with the task that waits for an event on a native slot, unless it has been cancelled
+--- meanwhile. Only for the loop.
+---@param waiting table<integer, thread>
+---@param slot integer
+function scheduler.wake(waiting, slot, ...)
+	local thread = waiting[slot]
+	waiting[slot] = nil
 	if status[thread] and not scheduler.stopped then
-		resume(thread, ...)
+		return resume(thread, ...) -- in this function's place: it needs no memory for another one
 	end
 end
 
@@ -249,6 +304,7 @@ end
 function scheduler.stop()
 	scheduler.stopped = true
 	threads, values, functions, count = {}, {}, {}, 0
+	generation = 0
 end
 
 --- Runs everything that is ready, and what that makes ready in turn.
@@ -257,6 +313,8 @@ function scheduler.drain()
 	while count > 0 and done < DRAIN_LIMIT do
 		local now_threads, now_values, now_functions, now = threads, values, functions, count
 		threads, values, functions, count = spare_threads, spare_values, spare_functions, 0
+		spare_threads, spare_values, spare_functions = now_threads, now_values, now_functions
+		generation = now
 		for index = 1, now do
 			local thread, value, fn = now_threads[index], now_values[index], now_functions[index]
 			now_threads[index], now_values[index], now_functions[index] = nil, nil, nil
@@ -270,7 +328,6 @@ function scheduler.drain()
 				end
 			end
 		end
-		spare_threads, spare_values, spare_functions = now_threads, now_values, now_functions
 		done = done + now
 	end
 end

@@ -4,6 +4,7 @@ local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local peers = require "silly.internal.peers"
 local log = require "silly.internal.log"
+local loop = require "silly.internal.loop"
 
 if core.loaded.serving then
 	return core.loaded.serving
@@ -13,7 +14,7 @@ end
 local serving = {}
 core.loaded.serving = serving
 
-local respond = core.respond
+local respond, events = core.respond, core.events
 local traces = scheduler.traces
 
 --- What serve has set.
@@ -23,6 +24,9 @@ local marshal, unmarshal, call, accept, close
 --- that nobody else knows must not be collected while the other end waits.
 ---@type table<thread, integer>
 local owed = {}
+
+--- The same for others to look at: a task in here handles a request.
+serving.owed = owed
 
 --- What each task that runs an accept or a close callback does.
 ---@type table<thread, string>
@@ -95,27 +99,25 @@ local function attend(duty, callback, peer, argument)
 end
 
 -- What a task that fails leaves undone, and what it was for.
-scheduler.watch(function(task)
+scheduler.watch(function(task, failed)
 	local fd, duty, peer = owed[task], duties[task], patrons[task]
 	if not (fd or duty) then
+		if failed and (loop.holds(events.REQUEST) or loop.holds(events.ACCEPTED)) then
+			loop.forsake() -- it had no memory to begin with
+		end
 		return
 	end
-	owed[task], duties[task] = nil, nil
+	-- In an order that a second try goes on from, should memory fail in here.
+	loop.settle()
 	if fd then
 		respond(fd, 0, nil)
-		duty = "request"
+		owed[task], duty = nil, "request"
 	elseif duty == "accept" then
 		peers.close(peer)
 	end
+	duties[task] = nil
 	return ("[cluster] %s of %s"):format(duty, peers.name(peer))
 end)
-
---- Whether a task handles a request.
----@param task thread
----@return boolean
-function serving.handles(task)
-	return owed[task] ~= nil
-end
 
 local start, by_slot = scheduler.start, peers.by_slot
 
@@ -124,11 +126,22 @@ function serving.request(slot, fd, session, cmd, trace, data)
 	start(process, by_slot[slot], fd, session, cmd, trace, data)
 end
 
+--- One that no task could take over.
+function serving.forsake_request(_, fd)
+	respond(fd, 0, nil)
+end
+
 --- A connection has come in.
-function serving.accepted(peer, address)
+function serving.accepted(slot, id, fd, address)
+	local peer = peers.accepted(slot, id, fd, address)
 	if accept then
 		start(attend, "accept", accept, peer, address)
 	end
+end
+
+--- One that no task could take over.
+function serving.forsake_peer(_, id)
+	peers.close_id(id)
 end
 
 --- A connection has ended from outside.

@@ -36,24 +36,41 @@ core.loaded.cluster = cluster
 ---@field accept? fun(peer: silly.net.cluster.peer, addr: string)
 ---@field close? fun(peer: silly.net.cluster.peer, errno: integer)
 ---@field timeout? integer
+---@field keepalive? integer|false
+---@field highwater? integer
+---@field maxcalls? integer
+---@field maxanswers? integer
+---@field maxrequests? integer
 
-local OPTIONS = { "marshal", "unmarshal", "call", "accept", "close", "timeout" }
-local DEFAULT_TIMEOUT = 5000
+local OPTIONS = {
+	"marshal", "unmarshal", "call", "accept", "close",
+	"timeout", "keepalive", "highwater", "maxcalls", "maxanswers", "maxrequests",
+}
 local DEFAULT_BACKLOG = 128
 --- A day; calls that outlive it are not calls any more.
 local LONGEST_TIMEOUT = 24 * 3600 * 1000
+
+--- The options of serve that are numbers: the default, the least, the most.
+local NUMBERS = {
+	timeout = { 5000, 1, LONGEST_TIMEOUT },
+	keepalive = { 30, 2, 32767 }, -- the kernel takes no more
+	highwater = { 1024 * 1024, 1, 1024 * 1024 * 1024 },
+	maxcalls = { 128 * 1024, 1, 16 * 1024 * 1024 },
+	maxanswers = { 64 * 1024 * 1024, 1, 1024 * 1024 * 1024 },
+	maxrequests = { 256 * 1024, 1, 16 * 1024 * 1024 },
+}
 
 --- Where a listener keeps its native id: a key no script can collide with.
 local LISTENER = {}
 local PEER = peers.ID
 
 local native_call, native_send = core.call, core.send
-local enter, suspend = scheduler.task, scheduler.suspend
-local traces = scheduler.traces
+local enter, suspend, wake = scheduler.task, scheduler.suspend, scheduler.wake
+local traces, owed = scheduler.traces, serving.owed
 
 --- What serve has set; the functions are nil before.
 local marshal, unmarshal
-local timeout = DEFAULT_TIMEOUT
+local timeout
 
 --- Open listeners.
 ---@type table<silly.net.cluster.listener, true>
@@ -126,30 +143,29 @@ end)
 
 local events = core.events
 
-loop.on(events.REQUEST, serving.request)
+loop.on(events.REQUEST, serving.request, serving.forsake_request)
+
+--- The end of a request could not be told.
+local function starve(slot)
+	return wake(waiting, slot, nil, scheduler.NO_MEMORY)
+end
 
 loop.on(events.REPLY, function(slot, data)
-	local task = waiting[slot]
-	waiting[slot] = nil
-	scheduler.resume(task, data)
-end)
+	return wake(waiting, slot, data)
+end, starve)
 
 loop.on(events.DONE, function(slot)
-	local task = waiting[slot]
-	waiting[slot] = nil
-	scheduler.resume(task, true)
-end)
+	return wake(waiting, slot, true)
+end, starve)
 
 loop.on(events.FAILED, function(slot, why)
-	local task = waiting[slot]
-	waiting[slot] = nil
-	scheduler.resume(task, nil, why)
-end)
+	return wake(waiting, slot, nil, why)
+end, starve)
 
 loop.on(events.ACCEPTED, function(slot, id, fd, address)
 	note("accepted %s", address)
-	serving.accepted(peers.accepted(slot, id, fd, address), address)
-end)
+	serving.accepted(slot, id, fd, address)
+end, serving.forsake_peer)
 
 loop.on(events.CONNECTED, function(slot, fd, address)
 	note("connected to %s", address)
@@ -175,6 +191,27 @@ end)
 --- - `timeout`: milliseconds that a call, send or connect may take in all; 5000 by default. Too
 ---   short fails calls that a loaded peer would have answered; too long keeps tasks waiting on a
 ---   peer that is gone.
+--- - `keepalive`: seconds of silence after which a peer counts as gone, 30 by default, false for
+---   never; for connections made from then on. Silence is: the kernel at the other end answers
+---   nothing, or nothing of what is queued is taken, or a frame is not finished. Too short ends
+---   connections over a short outage, and to a peer that computes for so long; too long keeps those
+---   that are gone.
+---
+--- And the bounds, each for one connection:
+---
+--- - `highwater`: bytes queued from which on `call` and `send` wait for room; 1 MiB by default. Too
+---   low makes senders wait in every burst; too high lets each slow peer cost so much memory.
+--- - `maxcalls`: unanswered calls from which on they wait; 131,072 by default. Too low makes callers
+---   wait for each other; too high lets a stuck peer hold so many tasks.
+--- - `maxanswers`: bytes queued from which on a peer that asks and does not read the answers is
+---   closed; 64 MiB by default. Too low closes peers that are merely slow; too high lets each of
+---   them cost so much memory.
+--- - `maxrequests`: requests whose handlers have not ended beyond which a peer is closed; 262,144 by
+---   default. At or below the `maxcalls` of the other end it closes peers that do nothing wrong; too
+---   high lets each of them start so many tasks.
+---
+--- What a handler itself calls and sends waits for bytes, never for answers to others' calls: two
+--- nodes whose handlers call back cannot lock each other up.
 ---@param conf silly.net.cluster.conf
 function cluster.serve(conf)
 	local name = "cluster.serve"
@@ -188,12 +225,21 @@ function cluster.serve(conf)
 	if conf.close ~= nil then
 		check.type(name, "option 'close'", conf.close, "function")
 	end
-	local limit = DEFAULT_TIMEOUT
-	if conf.timeout ~= nil then
-		limit = check.integer(name, "option 'timeout'", conf.timeout, 1, LONGEST_TIMEOUT)
+	local number = {}
+	for option, range in pairs(NUMBERS) do
+		local value = conf[option]
+		if value == nil then
+			value = range[1]
+		elseif value ~= false or option ~= "keepalive" then
+			value = check.integer(name, "option '" .. option .. "'", value, range[2], range[3])
+		end
+		number[option] = value
 	end
-	marshal, unmarshal, timeout = conf.marshal, conf.unmarshal, limit
+	marshal, unmarshal, timeout = conf.marshal, conf.unmarshal, number.timeout
 	serving.configure(conf)
+	core.limit(
+		number.keepalive or nil, number.highwater, number.maxcalls, number.maxanswers, number.maxrequests
+	)
 end
 
 --- Listens on "ip:port", "[ipv6]:port" or ":port"; port 0 lets the system choose, see the
@@ -277,8 +323,13 @@ local function request(name, native, peer, cmd, obj, limit)
 	if not number then
 		return nil, data
 	end
-	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout)
+	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout, owed[task])
 	if not slot then
+		if why == "peer closed" then
+			-- Its CLOSED may be on the way still. A script that asks for as long as there is an fd would
+			-- never let it arrive, since a call that is refused waits for nothing.
+			peer.fd = nil
+		end
 		return nil, why
 	elseif slot == true then
 		return true
@@ -358,7 +409,7 @@ function cluster.drain(limit)
 	for listener in pairs(listeners) do
 		listener.fd, listeners[listener] = nil, nil
 	end
-	local slot, drain = core.drain(limit, serving.handles(task))
+	local slot, drain = core.drain(limit, owed[task] ~= nil)
 	drains[task] = drain
 	local ok, why = await(slot, task)
 	drains[task] = nil

@@ -126,17 +126,16 @@ local function adopt(fd)
 	return self
 end
 
-loop.on(core.events.STREAM_READY, function(slot)
-	local task = reading[slot]
-	reading[slot] = nil
-	scheduler.resume(task)
-end)
+local function go_on_reading(slot)
+	return scheduler.wake(reading, slot)
+end
 
-loop.on(core.events.STREAM_DIALED, function(slot)
-	local task = connecting[slot]
-	connecting[slot] = nil
-	scheduler.resume(task)
-end)
+local function go_on_connecting(slot)
+	return scheduler.wake(connecting, slot)
+end
+
+loop.on(core.events.STREAM_READY, go_on_reading, go_on_reading)
+loop.on(core.events.STREAM_DIALED, go_on_connecting, go_on_connecting)
 
 --- Runs an accept callback, in a task of its own.
 local function welcome(accept, self)

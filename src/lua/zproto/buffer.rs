@@ -115,7 +115,11 @@ pub(super) unsafe extern "C-unwind" fn len(l: *mut ffi::lua_State) -> c_int {
     }
 }
 
-/// The bytes of the buffer at `index`, which must be one.
+/// The bytes of the buffer at `index`.
+///
+/// # Safety
+///
+/// There must be a buffer; the bytes live as long as it stays there.
 unsafe fn bytes<'a>(l: *mut ffi::lua_State, index: c_int) -> &'a [u8] {
     // SAFETY: `give` wrote the length and then that many bytes.
     unsafe {

@@ -45,6 +45,10 @@ pub(super) unsafe extern "C-unwind" fn load(l: *mut ffi::lua_State) -> c_int {
 }
 
 /// Pushes a proto without a schema.
+///
+/// # Safety
+///
+/// Only from a function with the upvalues of this module, with two free slots.
 unsafe fn push(l: *mut ffi::lua_State) -> *mut Proto {
     // SAFETY: the block is initialised before it gets the metatable with the finalizer.
     unsafe {
@@ -57,22 +61,30 @@ unsafe fn push(l: *mut ffi::lua_State) -> *mut Proto {
 }
 
 /// Calls no Lua and so may own what it likes.
+///
+/// # Safety
+///
+/// `proto` must be the block of a proto that is anchored, and nothing may refer into it.
 unsafe fn fill(proto: *mut Proto, text: &[u8]) {
     let parsed = match zproto::parse(text) {
         Ok(schema) => Proto::Ready(schema),
         Err(error) => Proto::Failed(format!("{error}\n")),
     };
-    // SAFETY: the block came from `push`.
+    // SAFETY: as promised.
     unsafe { *proto = parsed }
 }
 
 /// Likewise, from a file.
+///
+/// # Safety
+///
+/// As for [`fill`].
 unsafe fn fill_from(proto: *mut Proto, path: &[u8]) {
     #[cfg(unix)]
     let path = PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path));
     #[cfg(not(unix))]
     let path = PathBuf::from(String::from_utf8_lossy(path).into_owned());
-    // SAFETY: the block came from `push`.
+    // SAFETY: as promised.
     unsafe {
         match fs::read(&path) {
             Ok(text) => fill(proto, &text),
@@ -83,6 +95,10 @@ unsafe fn fill_from(proto: *mut Proto, path: &[u8]) {
 
 /// Completes the proto at the top of the stack: with the table of its field names, so that a name
 /// is pushed without making a string of it; or, after a failure, replaces it by nil and the reason.
+///
+/// # Safety
+///
+/// `proto` must be the block of that proto, and three slots be free.
 unsafe fn finish(l: *mut ffi::lua_State, proto: *mut Proto) -> c_int {
     // SAFETY: the proto stays anchored by its slot of the stack, and nobody else knows it yet.
     unsafe {
@@ -246,6 +262,10 @@ pub(super) unsafe extern "C-unwind" fn default(l: *mut ffi::lua_State) -> c_int 
 
 /// Pushes a table with all the fields of a struct; the field names are at index 3. Tells whether
 /// the struct was shallow enough.
+///
+/// # Safety
+///
+/// `l` must be a valid state with the table of names at index 3.
 unsafe fn push_default(
     l: *mut ffi::lua_State,
     schema: &Schema,

@@ -1,9 +1,13 @@
 //! Raising Lua errors from functions that may own nothing.
 
 use std::ffi::{c_char, c_int};
-use std::fmt::{self, Write};
+use std::fmt;
+use std::io::Write;
 
 use mlua::ffi;
+
+/// A longer message is cut: there is no other error to raise.
+const LIMIT: usize = 512;
 
 /// Raises an error that names the place of the Lua code `level` calls up.
 ///
@@ -13,13 +17,14 @@ use mlua::ffi;
 #[cold]
 pub(super) unsafe fn raise(l: *mut ffi::lua_State, level: c_int, text: fmt::Arguments<'_>) -> ! {
     // A `String` would leak: nobody comes back to free it.
-    let mut message = Message { bytes: [0; 512], len: 0 };
-    // Too long a message is cut, there is no other error.
-    let _ = message.write_fmt(text);
+    let mut message = [0; LIMIT];
+    let mut room = message.as_mut_slice();
+    let _ = room.write_fmt(text);
+    let len = LIMIT - room.len();
     // SAFETY: as promised by the caller; `lua_pushlstring` copies.
     unsafe {
         ffi::luaL_where(l, level);
-        ffi::lua_pushlstring(l, message.bytes.as_ptr().cast::<c_char>(), message.len);
+        ffi::lua_pushlstring(l, message.as_ptr().cast::<c_char>(), len);
         ffi::lua_concat(l, 2);
         ffi::lua_error(l)
     }
@@ -39,20 +44,5 @@ pub(super) fn type_name(kind: c_int) -> &'static str {
         ffi::LUA_TTHREAD => "thread",
         // LuaJIT's only other type.
         _ => "cdata",
-    }
-}
-
-struct Message {
-    bytes: [u8; 512],
-    len: usize,
-}
-
-impl Write for Message {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = &mut self.bytes[self.len..];
-        let taken = text.len().min(room.len());
-        room[..taken].copy_from_slice(&text.as_bytes()[..taken]);
-        self.len += taken;
-        if taken == text.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }

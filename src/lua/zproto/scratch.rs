@@ -43,14 +43,15 @@ pub(super) unsafe fn push(l: *mut ffi::lua_State) {
     }
 }
 
-/// Frees the buffers. They stay usable: at the end of a state other finalizers may still encode.
+/// Frees the buffers, unless one is in use: at the end of a state other finalizers may still encode,
+/// and before 5.2 what one of them allocates may begin a collection that comes here.
 unsafe extern "C-unwind" fn collect(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: the metatable of this finalizer is out of the reach of Lua programs, so that the
-    // argument is a `Scratch`.
+    // argument is a `Scratch`. At depth 0 nobody has a reference into it.
     unsafe {
         let scratch = ffi::lua_touserdata(l, 1).cast::<Scratch>();
-        if let Some(scratch) = scratch.as_mut() {
-            scratch.levels = [const { Vec::new() }; LEVELS];
+        if (*scratch).depth == 0 {
+            (*scratch).levels = [const { Vec::new() }; LEVELS];
         }
     }
     0
@@ -77,6 +78,7 @@ pub(super) unsafe fn protected(l: *mut ffi::lua_State, function: &str) -> c_int 
         (*scratch).depth = depth + 1;
         let status = ffi::lua_pcall(l, arguments, ffi::LUA_MULTRET, 0);
         (*scratch).depth = depth;
+        #[expect(clippy::indexing_slicing, reason = "compared with LEVELS above")]
         let buffer = &mut *ptr::addr_of_mut!((*scratch).levels[depth]);
         if buffer.capacity() > KEEP {
             *buffer = Vec::new();
@@ -98,14 +100,20 @@ pub(super) unsafe fn current<'a>(l: *mut ffi::lua_State) -> &'a mut Vec<u8> {
     unsafe {
         let scratch: *mut Scratch = of(l);
         let depth = (*scratch).depth;
+        #[expect(clippy::indexing_slicing, reason = "`depth` is 1 to LEVELS inside `protected`")]
         let buffer = &mut *ptr::addr_of_mut!((*scratch).levels[depth - 1]);
         buffer.clear();
         buffer
     }
 }
 
+/// The scratch of this state.
+///
+/// # Safety
+///
+/// Only from a function with the upvalues of this module.
 unsafe fn of(l: *mut ffi::lua_State) -> *mut Scratch {
-    // SAFETY: upvalues can be asked for at any time.
+    // SAFETY: as promised; upvalues can be asked for at any time.
     let block: *mut c_void =
         unsafe { ffi::lua_touserdata(l, ffi::lua_upvalueindex(upvalue::SCRATCH)) };
     block.cast()

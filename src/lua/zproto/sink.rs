@@ -34,7 +34,7 @@ fn hint(size: usize) -> c_int {
 
 // SAFETY of all the blocks below: `at` was promised a valid state, each struct level has made room
 // for the slots it uses, and the decoder stores only what it has pushed.
-#[allow(clippy::undocumented_unsafe_blocks)]
+#[expect(clippy::undocumented_unsafe_blocks, reason = "said above for all of them")]
 impl Sink for LuaSink {
     #[inline]
     fn open_struct(&mut self, fields: usize) -> Result<(), Malformed> {

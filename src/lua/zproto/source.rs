@@ -71,7 +71,7 @@ fn wrong<T>(wanted: &'static str, value: LuaValue) -> Result<T, Wrong> {
 
 // SAFETY of all the blocks below: `at` was promised a valid state; each struct level has made
 // room for the slots it uses; and indices are of values that are still on the stack.
-#[allow(clippy::undocumented_unsafe_blocks)]
+#[expect(clippy::undocumented_unsafe_blocks, reason = "said above for all of them")]
 impl Source for LuaSource {
     type Value = LuaValue;
     type Table = LuaTable;

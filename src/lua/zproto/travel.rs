@@ -107,8 +107,12 @@ unsafe extern "C-unwind" fn next_field(l: *mut ffi::lua_State) -> c_int {
 }
 
 /// Counts one item more and gives its place, unless the proto is collected.
+///
+/// # Safety
+///
+/// Only from an iterator, whose upvalues are those of `travel`.
 unsafe fn advance<'a>(l: *mut ffi::lua_State) -> Option<(&'a Schema, usize)> {
-    // SAFETY: only from iterators, whose first upvalue is a proto.
+    // SAFETY: as promised: the first upvalue is a proto, and keeps it alive.
     unsafe {
         let schema = proto::schema(ffi::lua_touserdata(l, ffi::lua_upvalueindex(held::PROTO)))?;
         let given = ffi::lua_tointeger(l, ffi::lua_upvalueindex(held::GIVEN));
@@ -119,8 +123,12 @@ unsafe fn advance<'a>(l: *mut ffi::lua_State) -> Option<(&'a Schema, usize)> {
 }
 
 /// The number of the struct that is travelled, `None` for the top level.
+///
+/// # Safety
+///
+/// As for [`advance`].
 unsafe fn owner(l: *mut ffi::lua_State) -> Option<u32> {
-    // SAFETY: only from iterators.
+    // SAFETY: as promised.
     let number = unsafe { ffi::lua_tointeger(l, ffi::lua_upvalueindex(held::STRUCT)) };
     u32::try_from(number).ok()
 }

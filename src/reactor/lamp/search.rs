@@ -66,6 +66,7 @@ fn lines(text: &str, number: RawFd) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parking_lot::Mutex;
     use std::os::fd::FromRawFd;
     use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::runtime::{Builder, Runtime};
@@ -111,13 +112,15 @@ mod tests {
 
     #[test]
     fn what_a_number_left_behind_does_not_mislead() {
+        // Never dropped: its number is the probe's by then.
+        static STALE: Mutex<Option<tokio::net::UnixDatagram>> = Mutex::new(None);
         let (other, ours) = (runtime(), runtime());
         let stale = UnixDatagram::unbound().unwrap();
         stale.set_nonblocking(true).unwrap();
         let _alive = stale.try_clone().unwrap();
         let number = stale.as_raw_fd();
         let inside = other.enter();
-        std::mem::forget(tokio::net::UnixDatagram::from_std(stale).unwrap());
+        *STALE.lock() = Some(tokio::net::UnixDatagram::from_std(stale).unwrap());
         drop(inside);
         // The number gets another file; the set keeps its line for the one that lives on.
         let fresh = UnixDatagram::unbound().unwrap();

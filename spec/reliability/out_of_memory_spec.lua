@@ -1,0 +1,151 @@
+--- No memory for Lua: what is refused while a message is handled costs that message and nothing else.
+
+local cluster = require "silly.net.cluster"
+local node = require "spec.support.node"
+local shell = require "spec.support.shell"
+local size = require "spec.support.size"
+
+teardown(shell.clean)
+
+--- What the server does, by command.
+local ECHO, SLOW, GROW, FETCH, BUDGET, LUCK, REPORT, LEAVE = 1, 2, 3, 4, 5, 6, 7, 8
+
+local SERVER = [[
+local cluster, silly = require "silly.net.cluster", require "silly"
+local task, time = require "silly.task", require "silly.time"
+local deeds = {
+	function(_, body) return body end,
+	function(_, body) time.sleep(1) return body end,
+	function(_, body) return body .. ("x"):rep(60000) end,
+	function(peer) return select(2, cluster.call(peer, 1, "")) or "fetched" end,
+	function(_, body) collectgarbage() budget(tonumber(body)) return "set" end,
+	function(_, body) luck(tonumber(body)) return "set" end,
+	function()
+		local stats, tasks = cluster.stats(), 0
+		for _ in pairs(task.inspect()) do tasks = tasks + 1 end
+		-- But for this one.
+		return ("handlers %d, calls %d, tasks %d"):format(stats.handlers - 1, stats.calls_in_flight, tasks - 1)
+	end,
+	function() silly.exit(0) end,
+}
+cluster.serve {
+	marshal = function(_, cmd, body) return cmd, body end,
+	unmarshal = function(_, _, data) return data end,
+	call = function(peer, cmd, body) return deeds[cmd](assert(peer), body) end,
+	accept = function(peer) assert(peer) end,
+	close = function(peer) assert(peer) end,
+}
+silly.run(function()
+	print(assert(cluster.listen("127.0.0.1:0")).addr)
+	io.stdout:flush()
+end)
+print("left " .. refused())
+]]
+
+local VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "
+	.. "--show-leak-kinds=definite "
+
+describe("a server without memory", function()
+	local pauper, problem
+	local server, peer
+
+	setup(function()
+		pauper, problem = shell.host("pauper")
+	end)
+
+	before_each(node.before)
+	after_each(function()
+		if server then
+			server.kill("KILL")
+			server.wait()
+			server = nil
+		end
+		node.after()
+	end)
+
+	local BIG = ("y"):rep(60000)
+
+	local function ask(cmd, body, limit)
+		return cluster.call(peer, cmd, body or "", limit)
+	end
+
+	local function start(wrapper)
+		assert(pauper, problem)
+		server = shell.start(SERVER, { command = wrapper .. pauper })
+		node.serve({
+			call = function()
+				return BIG
+			end,
+		})
+		peer = node.connect((server.read()))
+	end
+
+	--- Ends the server in order: what it said on standard error, how often it was refused memory.
+	local function leave()
+		ask(LEAVE, "", 100)
+		local ended = server.wait()
+		server = nil
+		assert.equal(0, ended.number, ended.err)
+		return ended.err, tonumber(ended.out:match("left (%d+)"))
+	end
+
+	it("loses what does not fit, says so, and does all else", async(function()
+		if _VERSION == "Lua 5.1" then
+			pending("this Lua collects no garbage when it has no memory: how much is refused is chance")
+		end
+		start("")
+		assert.equal("set", ask(BUDGET, "30000"))
+		node.crowd(30, function(index)
+			local answer, why = ask(index % 2 == 0 and ECHO or GROW, index % 2 == 0 and BIG or "", 300)
+			assert(not answer, "there was memory")
+			assert.equal("timeout", why)
+		end)
+		assert.equal("small", ask(ECHO, "small"))
+		assert.equal("not enough memory", ask(FETCH))
+		assert.equal("handlers 0, calls 0, tasks 0", ask(REPORT))
+		assert.equal("set", ask(BUDGET, tostring(2 ^ 30)))
+		assert.equal(BIG, ask(ECHO, BIG))
+		assert.equal("fetched", ask(FETCH))
+		local said, refused = leave()
+		local _, requests = said:gsub("%[silly%] an event was lost: not enough memory", "")
+		local _, handlers = said:gsub("%[cluster%] request of %S+ failed: not enough memory", "")
+		-- The answer to FETCH is among the events.
+		assert.same({ 16, 15 }, { requests, handlers })
+		assert.is_true(refused >= 31)
+	end))
+
+	it("which is refused at random answers what it can, and keeps its books", async(function()
+		start(size.of("", VALGRIND))
+		-- Valgrind takes its time.
+		local LIMIT = size.of(150, 1500)
+		assert.equal("set", ask(LUCK, "30"))
+		local outcomes = { answered = 0, timeout = 0 }
+		node.crowd(size.of(50, 150), function(caller)
+			for round = 1, 40 do
+				local body = ("%d.%d "):format(caller, round):rep(round)
+				local answer, why = ask(round % 2 == 0 and ECHO or SLOW, body, LIMIT)
+				assert(answer == nil or answer == body, "somebody else's answer")
+				outcomes[why or "answered"] = outcomes[why or "answered"] + 1
+				if round % 10 == 0 then
+					local other = cluster.connect(peer.addr, { shared = false })
+					cluster.call(other, ECHO, body, LIMIT)
+					cluster.close(other)
+				end
+			end
+		end)
+		node.eventually(function()
+			return ask(LUCK, "0", LIMIT)
+		end)
+		node.eventually(function()
+			return ask(REPORT) == "handlers 0, calls 0, tasks 0"
+		end, "the end of all that was begun")
+		local newcomer = node.connect(peer.addr, { shared = false })
+		assert.equal(BIG, (cluster.call(newcomer, ECHO, BIG)))
+		local _, refused = leave()
+		size.note("calls answered while memory was refused at random", "%d of %d", outcomes.answered,
+			outcomes.answered + outcomes.timeout)
+		size.note("requests for memory that were refused", "%d", refused)
+		assert.is_true(refused > 50, refused)
+		assert.is_true(outcomes.answered > 1000, outcomes.answered)
+	end, 100))
+end)
