@@ -1,8 +1,12 @@
 //! What the fuzzers check, with what they have left: the files of `fuzz/corpus` reach all the code that
 //! was ever reached. The targets of zproto are given more by `zproto_properties.rs`.
 
-// Helpers outside the test functions are not exempt by themselves.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers are not exempt by themselves"
+)]
 
 // Public, as they are in the library that the fuzzers use.
 #[path = "../fuzz/src/counting.rs"]

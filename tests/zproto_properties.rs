@@ -8,7 +8,6 @@
     clippy::unreachable,
     reason = "helpers are not exempt by themselves"
 )]
-#![expect(unsafe_code, reason = "an allocator that counts")]
 
 // Public, as they are in the library that the fuzzers use.
 #[path = "../fuzz/src/counting.rs"]

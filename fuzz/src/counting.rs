@@ -1,5 +1,7 @@
 //! How much memory something takes, so that a size believed too early is seen.
 
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
