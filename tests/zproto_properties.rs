@@ -1,4 +1,5 @@
-//! What must hold for all schemas, values and bytes, not only for the known ones.
+//! What must hold for all schemas, values and bytes, not only for the known ones. What must hold for
+//! any bytes at all is what the fuzzers check, too.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,93 +8,21 @@
     clippy::unreachable,
     reason = "helpers are not exempt by themselves"
 )]
-#![expect(unsafe_code, reason = "an allocator that counts")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::collections::BTreeMap;
+// Public, as they are in the library that the fuzzers use.
+#[path = "../fuzz/src/counting.rs"]
+pub mod counting;
+#[path = "../fuzz/src/message.rs"]
+pub mod message;
+#[path = "../fuzz/src/packing.rs"]
+pub mod packing;
+#[path = "../fuzz/src/schema.rs"]
+pub mod schema;
 
+use message::{decoded, encoded, without_nan};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use silly_cluster::zproto::{
-    Field, Kind, Malformed, Reader, Schema, Shape, Sink, StructId, Value, decode, encode, pack,
-    pack_bound, parse, unpack,
-};
-
-/// Counts what the current thread has allocated, and the most it had at once.
-struct Counting;
-
-thread_local! {
-    static NOW: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is left to the system allocator; only sizes are noted, in thread-locals that
-// need neither allocation nor destruction.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.get().wrapping_add(layout.size());
-        NOW.set(now);
-        PEAK.set(PEAK.get().max(now));
-        // SAFETY: passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        NOW.set(NOW.get().saturating_sub(layout.size()));
-        // SAFETY: passed on.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// The most bytes that `run` had allocated at once.
-fn allocated<T>(run: impl FnOnce() -> T) -> (usize, T) {
-    let before = NOW.get();
-    PEAK.set(before);
-    let result = run();
-    (PEAK.get() - before, result)
-}
-
-/// A sink that keeps nothing but sums up what a careful one would set aside in advance.
-#[derive(Default)]
-struct Tally {
-    hinted: usize,
-    pushed: usize,
-}
-
-impl Sink for Tally {
-    fn open_struct(&mut self, fields: usize) -> Result<(), Malformed> {
-        self.hinted += fields;
-        Ok(())
-    }
-    fn open_array(&mut self, elements: usize) {
-        self.hinted += elements;
-    }
-    fn open_map(&mut self, entries: usize) {
-        self.hinted += entries;
-    }
-    fn name(&mut self, _: &Field) {}
-    fn boolean(&mut self, _: bool) {
-        self.pushed += 1;
-    }
-    fn integer(&mut self, _: i64) {
-        self.pushed += 1;
-    }
-    fn float(&mut self, _: f64) {
-        self.pushed += 1;
-    }
-    fn bytes(&mut self, value: &[u8]) {
-        self.pushed += value.len();
-    }
-    fn store_field(&mut self) {}
-    fn store_element(&mut self, _: u32) {}
-    fn store_entry(&mut self, _: &Field) -> Result<(), Malformed> {
-        Ok(())
-    }
-}
+use silly_cluster::zproto::{Kind, Schema, Shape, StructId, Value, parse};
 
 const SCALARS: [&str; 17] = [
     "boolean", "byte", "ubyte", "short", "ushort", "int32", "uint32", "int64", "uint64", "float",
@@ -230,47 +159,9 @@ fn parsed(text: &str) -> (Schema, StructId) {
     (schema, last)
 }
 
-fn encoded(schema: &Schema, id: StructId, of: &Value) -> Vec<u8> {
-    let mut out = b"kept".to_vec();
-    encode(schema, id, &mut Reader::default(), of, &mut out).unwrap();
-    assert_eq!(&out[..4], b"kept");
-    out.split_off(4)
-}
-
-fn decoded(schema: &Schema, id: StructId, bytes: &[u8]) -> Option<(Value, usize)> {
-    let mut builder = silly_cluster::zproto::Builder::default();
-    let used = decode(schema, id, bytes, &mut builder).ok()?;
-    Some((builder.finish().unwrap(), used))
-}
-
-/// NaN is not equal to itself, and fields of it are all that can differ here.
-fn without_nan(value: Value) -> Value {
-    match value {
-        Value::Float(number) if number.is_nan() => Value::Bytes(b"NaN".to_vec()),
-        Value::Record(fields) => Value::Record(
-            fields.into_iter().map(|(k, v)| (k, without_nan(v))).collect::<BTreeMap<_, _>>(),
-        ),
-        Value::Array(all) => Value::Array(all.into_iter().map(without_nan).collect()),
-        Value::Map(all) => Value::Map(all.into_iter().map(|(k, v)| (k, without_nan(v))).collect()),
-        other => other,
-    }
-}
-
-/// Decodes what may be anything: must not panic, allocate, or believe sizes it has not seen.
-fn survive_decoding(schema: &Schema, id: StructId, bytes: &[u8]) {
-    let mut tally = Tally::default();
-    let (peak, _) = allocated(|| decode(schema, id, bytes, &mut tally));
-    assert_eq!(peak, 0);
-    // A field takes two bytes of header at least, a cheapest element one.
-    assert!(tally.hinted <= bytes.len(), "{} for {} bytes", tally.hinted, bytes.len());
-    assert!(tally.pushed <= bytes.len());
-}
-
-fn survive_unpacking(bytes: &[u8]) {
-    let mut out = Vec::new();
-    let (peak, _) = allocated(|| unpack(bytes, &mut out));
-    assert!(out.len() <= 8 * bytes.len() && out.len() % 8 == 0);
-    assert!(peak <= 8 * bytes.len(), "{peak} for {} bytes", bytes.len());
+/// A message as the fuzz target takes it: behind the text of its schema.
+fn with_schema(text: &str, bytes: &[u8]) -> Vec<u8> {
+    [b"\xff", text.as_bytes(), b"\0", bytes].concat()
 }
 
 proptest! {
@@ -297,54 +188,45 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        survive_decoding(&schema, id, &bytes);
-        survive_decoding(&schema, id, &bytes[..cut.index(bytes.len())]);
-        let _ = decoded(&schema, id, &bytes);
+        message::check(&with_schema(&text, &bytes));
+        message::check(&with_schema(&text, &bytes[..cut.index(bytes.len())]));
     }
 
     #[test]
     fn decoding_survives_anything(text in schema_text(), bytes in vec(any::<u8>(), 0..300)) {
-        let (schema, id) = parsed(&text);
-        survive_decoding(&schema, id, &bytes);
+        message::check(&with_schema(&text, &bytes));
         // With a length that lets it get further than the first check.
-        let mut headed = (bytes.len() as u32).to_le_bytes().to_vec();
-        headed.extend(&bytes);
-        survive_decoding(&schema, id, &headed);
+        let headed = [&(bytes.len() as u32).to_le_bytes()[..], &bytes].concat();
+        message::check(&with_schema(&text, &headed));
     }
 
     #[test]
     fn unpacking_survives_anything(bytes in vec(prop_oneof![Just(0xff), any::<u8>()], 0..2000)) {
-        survive_unpacking(&bytes);
+        packing::check(&bytes);
     }
 
     #[test]
     fn unpacking_undoes_packing(bytes in vec(prop_oneof![3 => Just(0), 5 => any::<u8>()], 0..6000)) {
-        round_trip(&bytes);
+        packing::round_trip(&bytes);
     }
 
     #[test]
     fn unpacking_undoes_packing_of_dense_bytes(
         bytes in vec(prop_oneof![1 => Just(0), 60 => 1u8..], 0..6000)
     ) {
-        round_trip(&bytes);
+        packing::round_trip(&bytes);
     }
 
     #[test]
     fn parsing_survives_anything(text in vec(any::<u8>(), 0..200)) {
-        let _ = parse(&text);
+        schema::check(&text);
     }
 
     #[test]
     fn parsing_survives_what_looks_like_a_schema(
         text in "([a-c]{1,2}|[.:{}#\n\\[\\]]| |0x?[0-9]{1,3}|[1-9]|string|byte|int32){0,60}"
     ) {
-        let length = text.len();
-        let (peak, parsed) = allocated(|| parse(text.as_bytes()));
-        prop_assert!(peak < 1024 * (length + 4));
-        if let Err(error) = parsed {
-            let line = format!("{}: ", error.line);
-            prop_assert!(error.to_string().starts_with(&line));
-        }
+        schema::check(text.as_bytes());
     }
 
     #[test]
@@ -357,17 +239,6 @@ proptest! {
             let at = at.index(text.len());
             text[at] = byte;
         }
-        let _ = parse(&text);
+        schema::check(&text);
     }
-}
-
-fn round_trip(bytes: &[u8]) {
-    let mut packed = Vec::new();
-    pack(bytes, &mut packed).unwrap();
-    assert!(packed.len() <= pack_bound(bytes.len()));
-    let mut unpacked = Vec::new();
-    unpack(&packed, &mut unpacked).unwrap();
-    assert_eq!(&unpacked[..bytes.len()], bytes);
-    assert!(unpacked.len() < bytes.len() + 8);
-    assert!(unpacked[bytes.len()..].iter().all(|&b| b == 0));
 }

@@ -262,19 +262,5 @@ mod tests {
             }
             prop_assert_eq!((got, start), (sent.len(), stream.len()));
         }
-
-        #[test]
-        fn no_bytes_panic_and_what_is_read_is_what_was_there(
-            len in 0..40u16,
-            body in proptest::collection::vec(any::<u8>(), 0..60),
-        ) {
-            let input = [&len.to_be_bytes()[..], &body].concat();
-            if let Ok(Some((frame, used))) = decode(&input) {
-                let mut out = BytesMut::new();
-                encode(&mut out, &frame).unwrap();
-                prop_assert_eq!(&out[..], &input[..used]);
-            }
-            let _ = decode(&body);
-        }
     }
 }
