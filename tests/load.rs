@@ -1,10 +1,12 @@
-//! A node under load: crowds of calls, numbers that wrap.
+//! A node under load: crowds of calls, numbers that wrap, one connection that would take it all.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
 use std::collections::{HashMap, HashSet};
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use silly_cluster::cluster::{Kind, Submitted};
@@ -12,8 +14,74 @@ use silly_cluster::node::Node;
 use silly_cluster::reactor::event::Event;
 use silly_cluster::reason::Reason;
 use silly_cluster::registry::Id;
+use silly_cluster::wire::gen1;
 
 use support::{call, connected, listen, submit, until};
+
+/// What one connection may bring in one turn: `SHARE` of src/cluster/traffic.rs.
+const SHARE: usize = 512;
+
+/// So many requests, numbered from 0, in one piece.
+fn requests(count: u32) -> Vec<u8> {
+    let mut bytes = bytes::BytesMut::new();
+    for session in 0..count {
+        gen1::encode_request(&mut bytes, session, 1, 0, b"").unwrap();
+    }
+    bytes.to_vec()
+}
+
+#[test]
+fn a_flood_is_taken_in_by_shares_and_in_order_until_its_end() {
+    let mut node = Node::default();
+    let (_, address) = listen(&mut node);
+    let mut flood = TcpStream::connect(address).unwrap();
+    flood.write_all(&requests(3_000)).unwrap();
+    flood.shutdown(Shutdown::Write).unwrap();
+    let mut sessions = Vec::new();
+    let mut closed = false;
+    while !closed {
+        node.turn(None).unwrap();
+        let before = sessions.len();
+        while let Some(event) = node.take() {
+            match event {
+                Event::Request { session, .. } => sessions.push(session),
+                Event::Closed { errno, .. } => {
+                    assert_eq!(errno, 0);
+                    closed = true;
+                }
+                _ => {}
+            }
+        }
+        assert!(sessions.len() - before <= SHARE, "{} in one turn", sessions.len() - before);
+    }
+    assert!(sessions.iter().copied().eq(0..3_000), "{} came", sessions.len());
+}
+
+#[test]
+fn whoever_asks_beside_a_flood_is_served_in_the_same_turn() {
+    let mut node = Node::default();
+    let (_, address) = listen(&mut node);
+    let mut flood = TcpStream::connect(address).unwrap();
+    let flooder = until(&mut node, |_, event| match event {
+        Event::Accepted { peer, .. } => Some(*peer),
+        _ => None,
+    });
+    let mut other = TcpStream::connect(address).unwrap();
+    until(&mut node, |_, event| matches!(event, Event::Accepted { .. }).then_some(()));
+    node.turn(Some(Duration::ZERO)).unwrap(); // from here on it waits for both
+    flood.write_all(&requests(3_000)).unwrap();
+    other.write_all(&requests(1)).unwrap();
+    let mut before = 0;
+    until(&mut node, |_, event| match event {
+        Event::Request { peer, .. } if *peer != flooder => Some(()),
+        Event::Request { .. } => {
+            before += 1;
+            None
+        }
+        _ => None,
+    });
+    assert!(before <= SHARE, "{before} came before");
+}
 
 /// Two nodes, connected: the one that asks with its handle, and the one that answers.
 fn pair() -> (Node, Id, Node) {
