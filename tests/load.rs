@@ -1,4 +1,4 @@
-//! A node under load: crowds of calls, numbers that wrap, one connection that would take it all.
+//! A node under load: crowds of calls, numbers that wrap, connections that would take it all.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -81,6 +81,40 @@ fn whoever_asks_beside_a_flood_is_served_in_the_same_turn() {
         _ => None,
     });
     assert!(before <= SHARE, "{before} came before");
+}
+
+#[test]
+fn large_bodies_are_read_a_piece_a_turn_of_each_connection_and_of_all() {
+    const PIECE: usize = 64 * 1024;
+    const TURN: usize = 1024 * 1024;
+    let mut node = Node::default();
+    let (_, address) = listen(&mut node);
+    let mut frames = bytes::BytesMut::new();
+    for _ in 0..4 {
+        gen1::encode_request(&mut frames, 0, 1, 0, &[7; 60_000]).unwrap();
+    }
+    let mut clients = Vec::new();
+    for _ in 0..32 {
+        clients.push(TcpStream::connect(address).unwrap());
+        until(&mut node, |_, event| matches!(event, Event::Accepted { .. }).then_some(()));
+    }
+    for client in &mut clients {
+        client.write_all(&frames).unwrap();
+    }
+    let mut left = 4 * clients.len();
+    while left > 0 {
+        node.turn(None).unwrap();
+        let mut read = HashMap::new();
+        while let Some(event) = node.take() {
+            if let Event::Request { peer, data, .. } = event {
+                *read.entry(peer).or_default() += data.len;
+                left -= 1;
+            }
+        }
+        // What a connection had kept of a frame comes on top.
+        assert!(read.values().all(|size: &usize| *size < 2 * PIECE), "{read:?}");
+        assert!(read.values().sum::<usize>() < TURN + 2 * PIECE, "{read:?}");
+    }
 }
 
 /// Two nodes, connected: the one that asks with its handle, and the one that answers.

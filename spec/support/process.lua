@@ -14,8 +14,9 @@ end
 
 local root, interpreter = shell.root, shell.lua
 
---- A program that hangs is not to outlive its test.
-local PRELUDE = [[require("silly.time").after(15000, function() os.exit(99) end);]]
+--- A program that hangs is not to outlive its test, by much: seconds.
+local LIMIT = 15
+local PRELUDE = [[require("silly.time").after(%d, function() os.exit(99) end);]]
 
 local function contents(path)
 	local file = io.open(path, "rb")
@@ -60,8 +61,14 @@ Child.__index = Child
 local children = {}
 
 --- Starts a program beside this one.
-function process.start(script)
-	local base, environment = prepare(PRELUDE .. script)
+---@param options? {seconds: integer?, descriptors: integer?} when it ends at the latest; how many files
+---  it may have open
+function process.start(script, options)
+	options = options or {}
+	local base, environment = prepare(PRELUDE:format((options.seconds or LIMIT) * 1000) .. script)
+	if options.descriptors then
+		environment = environment .. ("ulimit -n %d; "):format(options.descriptors)
+	end
 	local pid = line_of(environment .. ("sh -c 'echo $$; exec %s %s >%s.out 2>%s.err </dev/null' & "):format(
 		interpreter, base, base, base
 	))
@@ -81,9 +88,19 @@ function Child:output(pattern, limit)
 	return found
 end
 
+--- What it has written to stderr so far.
+function Child:errors()
+	return contents(self.base .. ".err")
+end
+
+--- Sends a signal by its name, without SIG.
+function Child:signal(name)
+	os.execute("kill -" .. name .. " " .. self.pid .. " 2>/dev/null")
+end
+
 function Child:kill()
 	if self.pid then
-		os.execute("kill -9 " .. self.pid .. " 2>/dev/null")
+		self:signal("KILL")
 		self.pid = nil
 		os.remove(self.base)
 		os.remove(self.base .. ".out")
