@@ -8,6 +8,7 @@ local socket = require "socket"
 local cluster = require "silly.net.cluster"
 local task = require "silly.task"
 local time = require "silly.time"
+local crowded = require "spec.support.crowded"
 local node = require "spec.support.node"
 local process = require "spec.support.process"
 local raw = require "spec.support.raw"
@@ -20,34 +21,13 @@ local ROUND = size.of(0.1, 0.5)
 --- How long a server of this file and those who press it live at most, in seconds.
 local LIFE = { seconds = size.of(15, 120) }
 
---- Command 1 is answered with the same bytes, 2 not at all, 3 with a count of the server's.
-local SERVER = [[
-	local cluster = require "silly.net.cluster"
-	cluster.serve {
-		marshal = function(_, cmd, body)
-			return body and cmd, body
-		end,
-		unmarshal = function(_, _, data)
-			return data
-		end,
-		call = function(_, cmd, body)
-			if cmd == 1 then
-				return body
-			elseif cmd == 3 then
-				return tostring(cluster.stats()[body])
-			end
-		end,
-	}
-	print("at " .. assert(cluster.listen("127.0.0.1:0", 4096)).addr)
-]]
-
---- Requests of one size, as fast as the kernel takes them.
+--- Requests of one size that get no answer (FORGET), as fast as the kernel takes them.
 local FLOOD = [[
 	local socket = require "socket"
 	local wire = require "spec.support.wire"
 	local server = socket.tcp4()
 	assert(server:connect("127.0.0.1", %d))
-	local request = wire.request(1, 2, ("x"):rep(%d))
+	local request = wire.request(1, 3, ("x"):rep(%d))
 	local block = request:rep(math.ceil(2 ^ 20 / #request))
 	repeat until not server:send(block)
 ]]
@@ -70,7 +50,7 @@ local function round(peer)
 	local stop = socket.gettime() + ROUND
 	repeat
 		local began = socket.gettime()
-		assert(cluster.call(peer, 1, body) == body)
+		assert(cluster.call(peer, crowded.ECHO, body) == body)
 		took[#took + 1] = (socket.gettime() - began) * 1000
 		time.sleep(1)
 	until socket.gettime() > stop
@@ -101,13 +81,13 @@ describe("beside whoever takes all it can get", function()
 
 	--- A server with one connection of ours.
 	local function serve()
-		server = process.start(SERVER, LIFE)
+		server = process.start('require("spec.support.crowded").server()', LIFE)
 		peer = node.connect(server:output("at ([%d.:]+)"))
 	end
 
 	--- A count of the server's.
 	local function count(what)
-		return tonumber((assert(cluster.call(peer, 3, what))))
+		return tonumber((assert(cluster.call(peer, crowded.COUNT, what))))
 	end
 
 	--- Puts a program on the server: what calls take without it, and beside it. Only rounds count in
