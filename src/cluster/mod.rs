@@ -67,6 +67,19 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Has the next message numbered as if it were so far on; see [`Sessions::skip_to`].
+    pub fn skip_to_session(&mut self, session: u32) {
+        self.sessions.skip_to(session);
+    }
+
+    /// True when no table holds anything of a request.
+    pub fn is_idle(&self) -> bool {
+        self.requests.is_empty()
+            && self.sessions.is_empty()
+            && self.handling == 0
+            && self.peers.iter().all(Peer::is_idle)
+    }
+
     /// Ends a request: its deadline goes, and its event is on the way.
     fn conclude(&mut self, reactor: &mut Reactor, id: Id, outcome: Outcome) {
         let Some(request) = self.requests.get_mut(id) else { return };

@@ -124,6 +124,12 @@ impl Connection {
         !self.partial.is_empty()
     }
 
+    /// Puts what was kept back into the arena, without reading.
+    pub fn recall(&mut self, arena: &mut Vec<u8>) -> Arrival {
+        arena.extend_from_slice(&std::mem::take(&mut self.partial));
+        Arrival::Bytes { more: false }
+    }
+
     /// The bytes still to be written; whoever appends must see to it that
     /// [`poll_write`](Self::poll_write) is called.
     pub fn out(&mut self) -> &mut BytesMut {

@@ -100,6 +100,11 @@ impl Reactor {
         !self.timers.is_empty()
     }
 
+    /// True while a deadline of any kind is set.
+    pub fn has_deadlines(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+
     /// Turns the deadlines that have come into events.
     pub(super) fn fire(&mut self, driver: &mut impl Driver) {
         let now = self.clock.now();

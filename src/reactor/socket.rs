@@ -56,13 +56,15 @@ pub struct Socket {
     phase: Phase,
     /// Why nothing can be written any more. It ends once what has arrived is read.
     failure: Option<i32>,
+    /// Its owner has put off what the last read brought.
+    deferred: bool,
 }
 
 impl Socket {
     /// Takes a connection over.
     pub fn new(connection: Connection, source: Arc<Source>) -> Socket {
         let waker = Waker::from(Arc::clone(&source));
-        Socket { connection, source, waker, phase: Phase::Open, failure: None }
+        Socket { connection, source, waker, phase: Phase::Open, failure: None, deferred: false }
     }
 
     /// The other end's address.
@@ -143,7 +145,11 @@ impl Socket {
             return Read::Nothing;
         };
         let start = arena.len();
-        let outcome = self.connection.poll_read(&mut Context::from_waker(&self.waker), arena);
+        let outcome = if std::mem::take(&mut self.deferred) {
+            Poll::Ready(Ok(self.connection.recall(arena)))
+        } else {
+            self.connection.poll_read(&mut Context::from_waker(&self.waker), arena)
+        };
         match (outcome, self.failure) {
             (Poll::Pending, None) => Read::Nothing,
             (Poll::Pending, Some(errno)) => Read::End { errno },
@@ -170,9 +176,17 @@ impl Socket {
         self.connection.keep(unfinished);
     }
 
-    /// True while it keeps some.
+    /// True while it keeps some and waits for the rest.
     pub fn keeps_some(&self) -> bool {
-        self.connection.keeps_some()
+        !self.deferred && self.connection.keeps_some()
+    }
+
+    /// Puts off what has been read and not been looked at: the next turn brings it again, before
+    /// anything else is read.
+    pub fn defer(&mut self, unread: &[u8]) {
+        self.connection.keep(unread);
+        self.deferred = true;
+        self.source.note();
     }
 
     /// Begins to close in order; `limit` is the deadline after which its owner drops it.
