@@ -14,6 +14,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
+use silly_cluster::cluster::limits::Limits;
 use silly_cluster::cluster::{Kind, Submitted};
 use silly_cluster::node::Node;
 use silly_cluster::reactor::event::Event;
@@ -60,6 +61,30 @@ fn a_flood_is_taken_in_by_shares_and_in_order_until_its_end() {
         assert!(sessions.len() - before <= SHARE, "{} in one turn", sessions.len() - before);
     }
     assert!(sessions.iter().copied().eq(0..3_000), "{} came", sessions.len());
+}
+
+#[test]
+fn frames_put_off_are_not_taken_for_half_a_frame() {
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let mut node = Node::default();
+    node.rooms.cluster.set_limits(Limits { keepalive: Some(PATIENCE), ..Limits::default() });
+    let (_, address) = listen(&mut node);
+    let mut client = TcpStream::connect(address).unwrap();
+    let frames = requests(2_000);
+    let (half, rest) = frames.split_at(7);
+    client.write_all(half).unwrap();
+    // The half is taken in, and its rest is waited for.
+    until(&mut node, |_, event| matches!(event, Event::Accepted { .. }).then_some(()));
+    node.turn(Some(Duration::ZERO)).unwrap();
+    std::thread::sleep(2 * PATIENCE);
+    client.write_all(rest).unwrap();
+    // Its time is up, its rest is there, and most of what came with that is put off.
+    let mut left = 2_000;
+    until(&mut node, |_, event| {
+        assert!(!matches!(event, Event::Closed { .. } | Event::Log { .. }), "{event:?}");
+        left -= i32::from(matches!(event, Event::Request { .. }));
+        (left == 0).then_some(())
+    });
 }
 
 #[test]
