@@ -183,6 +183,24 @@ describe("under pressure", function()
 		end
 	end))
 
+	it("callers that wait go on when serve grants more", async(function()
+		node.serve({ maxcalls = 1, highwater = 1 })
+		local server = raw.listen()
+		local peer = node.connect(server.addr)
+		local client = server:accept()
+		for number = 1, 3 do
+			task.fork(function()
+				cluster.call(peer, number, "x")
+			end)
+		end
+		assert.equal(1, client:frame().cmd)
+		assert.is_true(client:is_silent(20))
+		-- Before a deadline makes room.
+		node.serve({ maxcalls = 3 })
+		assert.equal(2, client:frame(1000).cmd)
+		assert.equal(3, client:frame(1000).cmd)
+	end))
+
 	it("a peer that never reads its answers is closed, and others notice nothing", async(function()
 		local bound = size.of(2, 64) * MIB
 		node.serve({

@@ -45,6 +45,10 @@ impl Cluster {
     /// that are made from now on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+        // Where requests wait there may be room now, which the next flush looks for.
+        for link in self.links.ids() {
+            self.soil(link);
+        }
     }
 
     /// Listens; synchronous. The reason carries the address.
