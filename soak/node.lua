@@ -2,9 +2,9 @@
 --- orders from the conductor.
 
 local silly = require "silly"
-local cluster = require "silly.net.cluster"
 local signal = require "silly.signal"
 local time = require "silly.time"
+local plain = require "spec.support.plain"
 
 local node = {}
 
@@ -41,13 +41,7 @@ function node.serve(pages, orders, ask_back)
 		ask_back(peer)
 		return body
 	end
-	cluster.serve {
-		marshal = function(_, cmd, body)
-			return body and cmd, body
-		end,
-		unmarshal = function(_, _, data)
-			return data
-		end,
+	plain.serve {
 		call = function(peer, cmd, body)
 			if cmd == node.ORDER and orders[body] then
 				conductor = peer

@@ -4,11 +4,11 @@
 --   bin/silly soak/run.lua SECONDS [SEED]
 
 local silly = require "silly"
-local cluster = require "silly.net.cluster"
 local signal = require "silly.signal"
 local time = require "silly.time"
 local waitgroup = require "silly.sync.waitgroup"
 local dice = require "spec.support.dice"
+local plain = require "spec.support.plain"
 local process = require "spec.support.process"
 local shell = require "spec.support.shell"
 local faults = require "soak.faults"
@@ -143,13 +143,7 @@ function Soak:run()
 end
 
 -- Of the cluster the conductor only wants orders carried out.
-cluster.serve {
-	marshal = function(_, cmd, body)
-		return cmd, body
-	end,
-	unmarshal = function(_, _, data)
-		return data
-	end,
+plain.serve {
 	call = function() end,
 	timeout = node.PATIENCE,
 }

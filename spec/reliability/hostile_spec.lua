@@ -4,6 +4,7 @@ local cluster = require "silly.net.cluster"
 local time = require "silly.time"
 local waitgroup = require "silly.sync.waitgroup"
 local log = require "spec.support.log"
+local meter = require "spec.support.meter"
 local node = require "spec.support.node"
 local process = require "spec.support.process"
 local raw = require "spec.support.raw"
@@ -36,14 +37,6 @@ local SERVER = ([[
 ]]):format(COUNTS)
 
 local STORM = [[require("spec.support.storm").main("%s", %d, %d, %d)]]
-
---- KiB of memory that a process has.
-local function resident(pid)
-	local file = assert(io.open("/proc/" .. pid .. "/status"))
-	local text = file:read("*a")
-	file:close()
-	return tonumber(text:match("VmRSS:%s*(%d+)"))
-end
 
 --- Calls without a pause until it is over: how many, and the longest of them in milliseconds.
 local function keep_calling(peer, is_over)
@@ -114,7 +107,7 @@ describe("under storms of hostile connections", function()
 			node.eventually(function()
 				return cluster.call(good, COUNTS, "") == "3 " .. offences
 			end, "the end of the storm's connections", 10000)
-			memory[seed] = resident(server.pid)
+			memory[seed] = meter.resident(server.pid) / 1024
 			size.note("calls answered during a storm of " .. CONNECTIONS .. " hostile connections",
 				"%d, the longest after %d ms", calls, longest)
 		end
@@ -124,7 +117,7 @@ describe("under storms of hostile connections", function()
 		end
 		quiet:send(wire.request(1, 1, "still here"))
 		assert.equal("still here", quiet:frame().data)
-		size.note("resident memory after each of three such storms", "%s KiB", table.concat(memory, ", "))
+		size.note("resident memory after each of three such storms", "%.0f, %.0f, %.0f KiB", memory[1], memory[2], memory[3])
 		for storm = 2, 3 do
 			assert.is_true(memory[storm] < 1.05 * memory[storm - 1], table.concat(memory, ", "))
 		end

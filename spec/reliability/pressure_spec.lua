@@ -58,6 +58,7 @@ local SENDER = [[
 local FLOOD = [[
 	local cluster = require "silly.net.cluster"
 	local task = require "silly.task"
+	local plain = require "spec.support.plain"
 	local addr, callers, rounds, depth = %q, %d, %d, %d
 	io.stdout:setvbuf("line")
 	local function flood(peer)
@@ -75,13 +76,7 @@ local FLOOD = [[
 			end)
 		end
 	end
-	cluster.serve {
-		marshal = function(_, cmd, body)
-			return body and cmd, body
-		end,
-		unmarshal = function(_, _, data)
-			return data
-		end,
+	plain.serve {
 		call = function(peer, cmd, body)
 			if cmd > 0 then
 				return (assert(cluster.call(peer, cmd - 1, body, 20000)))

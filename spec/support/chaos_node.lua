@@ -8,6 +8,7 @@ local task = require "silly.task"
 local time = require "silly.time"
 local asker = require "spec.support.asker"
 local book = require "spec.support.book"
+local plain = require "spec.support.plain"
 local relisten = require "spec.support.relisten"
 
 local chaos_node = {}
@@ -49,13 +50,7 @@ end
 function chaos_node.run(options)
 	local pages = book.open(options.books, options.number)
 	local stopping, peer = false, nil
-	cluster.serve {
-		marshal = function(_, cmd, body)
-			return body and cmd, body
-		end,
-		unmarshal = function(_, _, data)
-			return data
-		end,
+	plain.serve {
 		call = function(_, cmd, body)
 			pages:executed(body)
 			time.sleep(math.random(0, HANDLING))

@@ -7,6 +7,7 @@ local task = require "silly.task"
 local census = require "spec.support.census"
 local meter = require "spec.support.meter"
 local node = require "spec.support.node"
+local plain = require "spec.support.plain"
 
 --- The commands of the server, and of the caller.
 local crowded = { ECHO = 1, HOLD = 2, FORGET = 3, COUNT = 4, PARK = 5, COST = 6, EXPIRE = 7 }
@@ -15,13 +16,7 @@ local crowded = { ECHO = 1, HOLD = 2, FORGET = 3, COUNT = 4, PARK = 5, COST = 6,
 local FOREVER = 3600 * 1000
 
 local function serve(commands)
-	cluster.serve {
-		marshal = function(_, cmd, body)
-			return body and cmd, body
-		end,
-		unmarshal = function(_, _, data)
-			return data
-		end,
+	plain.serve {
 		call = function(_, cmd, body)
 			return commands[cmd](body)
 		end,

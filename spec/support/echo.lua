@@ -1,19 +1,14 @@
 --- A node that answers itself.
 
 local cluster = require "silly.net.cluster"
+local plain = require "spec.support.plain"
 
 local echo = {}
 
 --- Serves, listens and connects; must be called in a task.
 ---@param handler? fun(peer, cmd: integer, body: string): string?
 function echo.open(handler)
-	cluster.serve {
-		marshal = function(_, cmd, body)
-			return cmd, body
-		end,
-		unmarshal = function(_, _, data)
-			return data
-		end,
+	plain.serve {
 		call = handler or function(_, _, body)
 			return body
 		end,
