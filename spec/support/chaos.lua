@@ -77,6 +77,10 @@ function Chaos:finish()
 	for _, child in pairs(self.children) do
 		self.log = self.log .. child:errors()
 	end
+	for _, reader in ipairs(self.readers) do
+		-- An open file is every later child's too, some of which may have few.
+		reader:close()
+	end
 	self.ledger:close()
 end
 
