@@ -23,8 +23,12 @@ local LOOK = 200
 --- Seconds that the start and the end may take.
 local MARGIN = 60
 
-local seconds = tonumber(arg[1]) or 600
-local seed = tonumber(arg[2]) or time.now() % 2 ^ 31
+local seconds = tonumber(arg[1] or 600)
+local seed = tonumber(arg[2] or time.now() % 2 ^ 31)
+if not (seconds and seconds >= 1 and seed) then
+	io.stderr:write("soak: SECONDS and SEED must be numbers, SECONDS from 1 on\n")
+	os.exit(2)
+end
 
 -- In milliseconds; a short soak has no time for long ones.
 

@@ -1,5 +1,7 @@
 --- The soak's report, in Markdown.
 
+local kinds = require "soak.faults"
+
 local report = {}
 
 --- A number with its thousands apart.
@@ -41,12 +43,7 @@ local function outcomes(ledger)
 	row("closed: a connection lost or closed in flight", found.closed)
 	row("refused: not sent", found.refused)
 	row("died with who asked", ledger:cut_count())
-	for outcome, count in pairs(found) do
-		if outcome:find("^failed") then
-			row(outcome, count)
-		end
-	end
-	for _, kind in ipairs { "lost", "repeated", "mismatched", "hung" } do
+	for _, kind in ipairs { "lost", "repeated", "mismatched", "failed", "hung" } do
 		row(kind, ledger.breaches[kind])
 	end
 	return rows
@@ -80,8 +77,8 @@ end
 
 local function faults(weather)
 	local rows = {}
-	for kind, count in pairs(weather.counts) do
-		rows[#rows + 1] = { kind, report.number(count) }
+	for _, fault in ipairs(kinds) do
+		rows[#rows + 1] = { fault[1], report.number(weather.counts[fault[1]] or 0) }
 	end
 	table.sort(rows, function(one, other)
 		return one[1] < other[1]

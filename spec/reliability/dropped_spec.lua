@@ -100,7 +100,7 @@ local function assert_promises(what, run)
 	size.note(what, "%d kills; %s; carried out %d; answers again %d ms after the last restart",
 		run.kills, table.concat(returns, ", "), found.executed_count, run.recovery)
 	assert.equal("", found:verdict())
-	assert.same({ repeated = 0, mismatched = 0, lost = 0, hung = 0 }, found.breaches)
+	assert.same({ repeated = 0, mismatched = 0, lost = 0, failed = 0, hung = 0 }, found.breaches)
 	for outcome in pairs(found.outcomes) do
 		assert.truthy(("answered sent closed refused"):find(outcome, 1, true), outcome)
 	end

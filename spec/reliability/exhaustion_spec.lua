@@ -4,6 +4,7 @@
 local cluster = require "silly.net.cluster"
 local time = require "silly.time"
 local names = require "spec.support.dns"
+local meter = require "spec.support.meter"
 local node = require "spec.support.node"
 local raw = require "spec.support.raw"
 local scarcity = require "spec.support.scarcity"
@@ -13,14 +14,6 @@ local size = require "spec.support.size"
 teardown(shell.clean)
 
 local NONE = "Too many open files"
-
---- The processor time that a process has used, in milliseconds; the kernel counts in tens.
-local function processor(pid)
-	local file = assert(io.open("/proc/" .. pid .. "/stat"))
-	local user, system = file:read("*a"):match("%) %S" .. (" %-?%d+"):rep(10) .. " (%d+) (%d+)")
-	file:close()
-	return (user + system) * 10
-end
 
 describe("a server that has reached its limit of open files", function()
 	--- More than its backlog can give it at once, many times over.
@@ -59,10 +52,10 @@ describe("a server that has reached its limit of open files", function()
 		assert.equal("r:before", (cluster.call(peer, 1, "before")))
 		besiege()
 		assert.equal("r:within", (cluster.call(peer, 1, "within")))
-		local before = processor(server.pid)
+		local before = meter.busy(server.pid)
 		time.sleep(1000)
-		local used = processor(server.pid) - before
-		size.note("processor time of a listener without descriptors, per second", "%d ms", used)
+		local used = (meter.busy(server.pid) - before) / 1000
+		size.note("processor time of a listener without descriptors, per second", "%.1f ms", used)
 		assert.is_true(used < 50, used)
 		assert.equal("r:after", (cluster.call(peer, 1, "after")))
 	end))

@@ -82,7 +82,7 @@ task.fork(function()
 end)
 ]]
 
---- What a program said: times since `origin`, and words, by the word that each line begins with.
+--- What a program said: moments and words, by the word that each line begins with.
 local function heard(text)
 	local at, words = {}, {}
 	for moment, key, rest in text:gmatch("(%d+)\t([^\t\n]+)\t?([^\n]*)\n") do

@@ -1,5 +1,5 @@
 --- Memory under valgrind: nothing is touched that is not ours, and nothing is lost. `make memcheck`
---- does the same with all specs.
+--- does the same with most specs.
 
 local shell = require "spec.support.shell"
 local size = require "spec.support.size"

@@ -42,9 +42,6 @@ end)
 print("left " .. refused())
 ]]
 
-local VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "
-	.. "--show-leak-kinds=definite "
-
 describe("a server without memory", function()
 	local pauper, problem
 	local server, peer
@@ -115,7 +112,7 @@ describe("a server without memory", function()
 	end))
 
 	it("which is refused at random answers what it can, and keeps its books", async(function()
-		start(size.of("", VALGRIND))
+		start(size.of("", shell.valgrind .. " "))
 		-- Valgrind takes its time.
 		local LIMIT = size.of(150, 1500)
 		assert.equal("set", ask(LUCK, "30"))

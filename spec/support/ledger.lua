@@ -11,6 +11,7 @@ local BREACHES = {
 	"repeated", -- carried out twice, or returned twice
 	"mismatched", -- the answer of another question, or an outcome that the other side's book belies
 	"lost", -- a prompt handler's answer never came: the deadline did
+	"failed", -- a reason that README does not know
 	"hung", -- no return, or one long after the deadline, although whoever asked lived on
 }
 
@@ -106,8 +107,10 @@ function Ledger:returned(book, number, outcome, remark)
 	if not question or question.outcome then
 		-- One that was settled has returned before.
 		return self:complain("repeated", book, number, "returned again: " .. outcome)
-	elseif self.breaches[outcome] then
-		self:complain(outcome, book, number, "returned like that")
+	end
+	local breach = outcome:match("^%a+")
+	if self.breaches[breach] then
+		self:complain(breach, book, number, "returned: " .. outcome)
 	end
 	if self.on_return then
 		self.on_return(outcome, remark)

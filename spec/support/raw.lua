@@ -37,7 +37,7 @@ end
 --- Connects; on loopback the kernel does its part without anybody accepting.
 function raw.connect(addr)
 	local host, port = addr:match("^%[?(.-)%]?:(%d+)$")
-	local sock = assert(host:find(":") and socket.tcp6() or socket.tcp4())
+	local sock = assert((host:find(":") and socket.tcp6 or socket.tcp4)())
 	sock:settimeout(2)
 	assert(sock:connect(host, tonumber(port)))
 	return adopt(sock)

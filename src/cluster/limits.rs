@@ -18,8 +18,8 @@ pub struct Limits {
     pub calls: usize,
     /// Bytes queued beyond which a peer that asks without reading the answers is closed.
     pub answers: usize,
-    /// Requests in progress beyond which a peer is closed; above `calls`, so that two nodes of
-    /// this kind never reach it.
+    /// Requests in progress beyond which a peer is closed; above `calls`, so that calls which are
+    /// waited for never reach it. Sends, and calls whose caller has given up, may.
     pub requests: usize,
 }
 

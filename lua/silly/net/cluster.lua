@@ -207,8 +207,8 @@ end)
 ---   closed; 64 MiB by default. Too low closes peers that are merely slow; too high lets each of
 ---   them cost so much memory.
 --- - `maxrequests`: requests whose handlers have not ended beyond which a peer is closed; 262,144 by
----   default. At or below the `maxcalls` of the other end it closes peers that do nothing wrong; too
----   high lets each of them start so many tasks.
+---   default. Sends count, and calls whose caller has given up, which no `maxcalls` bounds: too low
+---   closes peers that do nothing wrong. Too high lets each of them start so many tasks.
 ---
 --- What a handler itself calls and sends waits for bytes, never for answers to others' calls: two
 --- nodes whose handlers call back cannot lock each other up.
