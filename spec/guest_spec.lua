@@ -123,6 +123,68 @@ describe("silly.timeout", function()
 			assert(asked and silly.timeout() == 0, "a dial has begun")
 		]]
 	end)
+
+	it("is 0 when serve grants more room to a call that waits", function()
+		passes [[
+			local conf = {
+				marshal = function(_, cmd, body) return cmd, body end,
+				unmarshal = function(_, _, data) return data end,
+				call = function() time.sleep(60000) end,
+				timeout = 60000,
+				maxcalls = 1,
+			}
+			cluster.serve(conf)
+			local listener = assert(cluster.listen "127.0.0.1:0")
+			for _ = 1, 2 do
+				task.fork(function() cluster.call({ addr = listener.addr }, 1, "x") end)
+			end
+			repeat silly.step(10) until cluster.stats().handlers == 1
+			repeat silly.step(0) until silly.timeout() ~= 0
+			conf.maxcalls = 2
+			cluster.serve(conf)
+			assert(silly.timeout() == 0)
+			repeat silly.step(10) until cluster.stats().handlers == 2
+		]]
+	end)
+end)
+
+describe("what a host raises inside a step, such as its Ctrl-C,", function()
+	it("is the step's error, and no task's", function()
+		passes [[
+			local logged = {}
+			require("silly.internal.scheduler").report = function(text) logged[#logged + 1] = text end
+			local beats = 0
+			for _ = 1, 50 do
+				task.fork(function()
+					while true do
+						time.sleep(0)
+						beats = beats + 1
+					end
+				end)
+			end
+			local raised, thrown = 0, 0
+			for instructions = 1, 400 do
+				debug.sethook(function()
+					debug.sethook()
+					-- In the library's own hands, and not in a task's.
+					local running, main = coroutine.running()
+					local where = debug.getinfo(2, "S").short_src
+					if (not running or main) and where:find("scheduler.lua", 1, true) then
+						thrown = thrown + 1
+						error("interrupted!", 0)
+					end
+				end, "", instructions)
+				local ok, why = pcall(silly.step, 2)
+				debug.sethook()
+				raised = raised + (not ok and why == "interrupted!" and 1 or 0)
+			end
+			assert(thrown > 10 and raised == thrown, thrown .. " thrown, raised " .. raised)
+			for _, text in ipairs(logged) do
+				assert(not text:find("failed", 1, true), text)
+			end
+			assert(beats > 0)
+		]]
+	end)
 end)
 
 describe("silly.fd", function()

@@ -12,7 +12,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use silly_cluster::cluster::limits::Limits;
 use silly_cluster::cluster::{Kind, Submitted};
@@ -22,10 +22,13 @@ use silly_cluster::reason::Reason;
 use silly_cluster::registry::Id;
 use silly_cluster::wire::gen1;
 
-use support::{call, connected, listen, submit, until};
+use support::{PATIENCE, call, connected, listen, submit, until};
 
 /// What one connection may bring in one turn: `SHARE` of src/cluster/traffic.rs.
 const SHARE: usize = 512;
+
+/// What a turn reads at most.
+const TURN: usize = 1024 * 1024;
 
 /// So many requests, numbered from 0, in one piece.
 fn requests(count: u32) -> Vec<u8> {
@@ -88,6 +91,70 @@ fn frames_put_off_are_not_taken_for_half_a_frame() {
 }
 
 #[test]
+fn what_nobody_is_told_of_does_not_fill_the_turn() {
+    let mut node = Node::default();
+    let (_, address) = listen(&mut node);
+    let mut clients = [(); 2].map(|()| {
+        let client = TcpStream::connect(address).unwrap();
+        until(&mut node, |_, event| matches!(event, Event::Accepted { .. }).then_some(()));
+        client
+    });
+    // More answers to nothing than a turn reads, and then a question.
+    let mut strays = bytes::BytesMut::new();
+    while strays.len() < 8 * TURN {
+        gen1::encode_response(&mut strays, 7, &[7; 1_000]).unwrap();
+    }
+    let writer = std::thread::spawn(move || {
+        clients[0].write_all(&strays).unwrap();
+        clients[1].write_all(&requests(1)).unwrap();
+        clients
+    });
+    // A turn goes on until there is an event, and only a new one begins with nothing read.
+    let began = Instant::now();
+    let event = loop {
+        node.turn(Some(PATIENCE)).unwrap();
+        if let Some(event) = node.take() {
+            break event;
+        }
+    };
+    assert!(matches!(event, Event::Request { .. }));
+    assert!(began.elapsed() < PATIENCE);
+    writer.join().unwrap();
+}
+
+#[test]
+fn the_rest_of_a_frame_that_the_kernel_holds_has_come() {
+    const SILENCE: Duration = Duration::from_millis(20);
+    let mut node = Node::default();
+    node.rooms.cluster.set_limits(Limits { keepalive: Some(SILENCE), ..Limits::default() });
+    let (_, address) = listen(&mut node);
+    let mut clients = [(); 40].map(|()| {
+        let client = TcpStream::connect(address).unwrap();
+        until(&mut node, |_, event| matches!(event, Event::Accepted { .. }).then_some(()));
+        client
+    });
+    let frame = requests(1);
+    let mut large = bytes::BytesMut::new();
+    for _ in 0..3 {
+        gen1::encode_request(&mut large, 0, 1, 0, &[7; 60_000]).unwrap();
+    }
+    let (half, rest) = frame.split_at(7);
+    let (last, others) = clients.split_last_mut().unwrap();
+    last.write_all(half).unwrap();
+    node.turn(Some(Duration::ZERO)).unwrap();
+    // Its time is up when the node looks again, and others fill that turn.
+    std::thread::sleep(2 * SILENCE);
+    for client in others.iter_mut() {
+        client.write_all(&large).unwrap();
+    }
+    last.write_all(rest).unwrap();
+    until(&mut node, |_, event| {
+        assert!(!matches!(event, Event::Closed { .. } | Event::Log { .. }), "{event:?}");
+        matches!(event, Event::Request { data, .. } if data.len < 1_000).then_some(())
+    });
+}
+
+#[test]
 fn whoever_asks_beside_a_flood_is_served_in_the_same_turn() {
     let mut node = Node::default();
     let (_, address) = listen(&mut node);
@@ -116,7 +183,6 @@ fn whoever_asks_beside_a_flood_is_served_in_the_same_turn() {
 #[test]
 fn large_bodies_are_read_a_piece_a_turn_of_each_connection_and_of_all() {
     const PIECE: usize = 64 * 1024;
-    const TURN: usize = 1024 * 1024;
     let mut node = Node::default();
     let (_, address) = listen(&mut node);
     let mut frames = bytes::BytesMut::new();

@@ -178,6 +178,33 @@ describe("under pressure", function()
 		end
 	end))
 
+	it("whoever connects during a dial waits for that only", async(function()
+		node.serve({
+			maxcalls = 1,
+			call = function(_, _, body)
+				time.sleep(500)
+				return body
+			end,
+		})
+		local listener = node.listen()
+		local peer = { addr = listener.addr }
+		local answers = 0
+		for _ = 1, 2 do
+			task.fork(function()
+				assert(cluster.call(peer, 1, "x"))
+				answers = answers + 1
+			end)
+		end
+		local took
+		task.fork(function()
+			took = node.timed(node.connect, listener.addr) -- all three wait for one dial
+		end)
+		node.eventually(function()
+			return answers == 2
+		end, "the answers")
+		assert.is_true(took < 400, took)
+	end))
+
 	it("callers that wait go on when serve grants more", async(function()
 		node.serve({ maxcalls = 1, highwater = 1 })
 		local server = raw.listen()

@@ -7,6 +7,9 @@ use crate::reactor::{Alarm, Reactor};
 use crate::registry::Id;
 use crate::timers::TimerId;
 
+/// How soon a connection whose turn to be read has not come is looked at again.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -43,6 +46,11 @@ impl Link {
     pub(super) fn is_stalled(&mut self, reactor: &mut Reactor, id: Id, patience: Duration) -> bool {
         self.watch = None;
         if !self.socket.keeps_some() {
+            return false;
+        }
+        if self.socket.is_noted() {
+            // Others had this turn's share; the rest may be with the kernel already.
+            self.arm(reactor, id, AGAIN);
             return false;
         }
         let silence = Duration::from_millis(reactor.now().saturating_sub(self.progress));

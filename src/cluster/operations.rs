@@ -45,9 +45,13 @@ impl Cluster {
     /// that are made from now on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
-        // Where requests wait there may be room now, which the next flush looks for.
-        for link in self.links.ids() {
-            self.soil(link);
+        // Where requests wait there may be room now, which the next look at each finds.
+        for peer in self.peers.iter().filter(|peer| !peer.is_idle()) {
+            if let State::Up { link } = peer.state
+                && let Some(link) = self.links.get(link)
+            {
+                link.socket.note();
+            }
         }
     }
 
@@ -86,7 +90,8 @@ impl Cluster {
             Some(Peer { state: State::Up { .. }, .. }) => Submitted::Sent,
             Some(_) => match self.dial(reactor, peer, timeout) {
                 Ok(()) => {
-                    let ask = Ask { kind: Kind::Connect, peer, in_handler: false, timeout };
+                    // It waits for the dial only, and so comes before callers who wait for answers.
+                    let ask = Ask { kind: Kind::Connect, peer, in_handler: true, timeout };
                     self.enqueue(reactor, ask, None)
                 }
                 Err(refusal) => Submitted::Refused(refusal.to_string().into()),

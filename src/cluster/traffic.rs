@@ -173,13 +173,16 @@ impl Cluster {
     /// rest for later.
     fn digest(&mut self, reactor: &mut Reactor, link: Id, start: usize, share: &mut usize) {
         let mut position = start;
+        // Up to where events refer to the arena. What nobody is told of must not fill it: it is
+        // emptied between turns only, and a turn goes on until there is an event.
+        let mut wanted = start;
         loop {
             let Some(arena) = reactor.arena_from(position) else { return };
             if *share == 0 {
                 if let Some(known) = self.links.get_mut(link) {
                     known.socket.defer(arena);
                 }
-                return reactor.truncate_arena(position);
+                return reactor.truncate_arena(wanted);
             }
             let (frame, used) = match gen1::decode(arena) {
                 Ok(Some(decoded)) => decoded,
@@ -190,7 +193,7 @@ impl Cluster {
                         known.socket.keep(arena);
                         known.expect_rest(reactor, link, self.limits.patience());
                     }
-                    return reactor.truncate_arena(position);
+                    return reactor.truncate_arena(wanted);
                 }
                 Err(violation) => {
                     let text = violation.to_string();
@@ -212,6 +215,7 @@ impl Cluster {
                     }
                     let data = data(body);
                     let Some(known) = self.links.get_mut(link) else { return };
+                    wanted = position + used;
                     self.handling += 1;
                     known.handling += 1;
                     let (peer, handling) = (known.peer, known.handling);
@@ -227,6 +231,7 @@ impl Cluster {
                     let data = data(body);
                     match self.sessions.complete(link.to_bits(), session) {
                         Some(asker) => {
+                            wanted = position + used;
                             self.totals.responses_received += 1;
                             self.conclude(reactor, asker, Outcome::Answer(data));
                         }

@@ -149,6 +149,11 @@ impl Source {
         }
     }
 
+    /// True while its key stands in the inbox.
+    pub fn is_noted(&self) -> bool {
+        self.noted.load(Ordering::Acquire)
+    }
+
     /// Must be called before the source is polled: from then on a wake counts again.
     pub fn heed(&self) {
         self.noted.store(false, Ordering::Release);

@@ -181,6 +181,11 @@ impl Socket {
         !self.deferred && self.connection.keeps_some()
     }
 
+    /// True when it is to be looked after again: the kernel may hold more for it.
+    pub fn is_noted(&self) -> bool {
+        self.source.is_noted()
+    }
+
     /// Puts off what has been read and not been looked at: the next turn brings it again, before
     /// anything else is read.
     pub fn defer(&mut self, unread: &[u8]) {

@@ -122,6 +122,9 @@ local function turn(wait)
 		fine, problem = pcall(deliver)
 		if not fine then
 			recover(problem)
+			if problem ~= scheduler.NO_MEMORY then
+				error(problem, 0) -- somebody else's, such as a Ctrl-C in a host: not ours to keep
+			end
 		end
 	until fine
 end
@@ -145,8 +148,8 @@ local function enter(state, name)
 	if loop.state ~= "idle" then
 		error(name .. ": the loop is already running; under the launcher it runs by itself", 4)
 	end
-	loop.state = state
 	beacon.leave_rest()
+	loop.state = state -- last, since a host's Ctrl-C may come at any point
 end
 
 local function leave()
@@ -205,6 +208,7 @@ function loop.step(wait)
 	local ok, problem = pcall(turn, wait)
 	leave()
 	if not ok then
+		insist(scheduler.recover, problem)
 		error(problem, 0)
 	end
 	return loop.pending()

@@ -216,7 +216,7 @@ end
 --- middle: it ends. Those that it had yet to come to are ready once more.
 function scheduler.recover(problem)
 	local thread = scheduler.current
-	if thread and status[thread] then
+	if thread and status[thread] and problem == scheduler.NO_MEMORY then
 		fail(thread, problem)
 	end
 	scheduler.current = nil
