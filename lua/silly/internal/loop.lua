@@ -122,7 +122,7 @@ local function turn(wait)
 		fine, problem = pcall(deliver)
 		if not fine then
 			recover(problem)
-			if problem ~= scheduler.NO_MEMORY then
+			if not scheduler.is_shortage(problem) then
 				error(problem, 0) -- somebody else's, such as a Ctrl-C in a host: not ours to keep
 			end
 		end
@@ -183,7 +183,7 @@ function loop.run(name, main)
 	end
 	core.interruptible(true)
 	local ok, problem = pcall(work)
-	while problem == scheduler.NO_MEMORY and hardship < PATIENCE do
+	while not ok and scheduler.is_shortage(problem) and hardship < PATIENCE do
 		hardship = hardship + 1
 		insist(scheduler.recover, problem)
 		ok, problem = pcall(work)

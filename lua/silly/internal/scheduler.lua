@@ -212,11 +212,20 @@ local function resume(thread, ...)
 	scheduler.current = nil
 end
 
+--- Whether an error is that of failed memory, by whichever of its names. What cannot even be told for
+--- want of memory is.
+function scheduler.is_shortage(problem)
+	local told, text = pcall(tostring, problem)
+	return not told
+		or text:find(scheduler.NO_MEMORY, 1, true) ~= nil
+		or text:find("error in error handling", 1, true) ~= nil
+end
+
 --- Memory has failed in the loop. The task that it was going on with, if any, may have been left in the
 --- middle: it ends. Those that it had yet to come to are ready once more.
 function scheduler.recover(problem)
 	local thread = scheduler.current
-	if thread and status[thread] and problem == scheduler.NO_MEMORY then
+	if thread and status[thread] and scheduler.is_shortage(problem) then
 		fail(thread, problem)
 	end
 	scheduler.current = nil
