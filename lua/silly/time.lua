@@ -30,7 +30,7 @@ local slots = scheduler.track(sleeping, "silly.time", function(slot)
 end)
 
 local function wake(slot)
-	return scheduler.wake(sleeping, slot)
+	return loop.wake(sleeping, slot)
 end
 
 loop.on(core.events.AWAKE, wake, wake)

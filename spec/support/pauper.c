@@ -3,8 +3,9 @@
  *   pauper script.lua
  *
  * The script says when: budget(bytes) refuses what would take more than so many bytes beyond those
- * in use, luck(n) refuses one request in n, by chance; without a number both give all again.
- * refused() tells how often that was.
+ * in use, luck(n, seed) refuses one request in n, by chance, turn(n) the n-th from now; without a
+ * number each gives all again. refused() tells how often that was. A script that returns true is run
+ * again in a new state; the global `round` counts.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -16,19 +17,21 @@
 
 static size_t used, limit = SIZE_MAX, again;
 static unsigned long long dice = 1;
-static long luck, refusals;
+static long luck, countdown, refusals;
 
 static int is_refused(size_t total, size_t wanted)
 {
 	/* Lua collects its garbage and asks once more: that is the same request. */
-	if (wanted == again) {
+	if (again && wanted == again) {
 		again = 0;
 		return 1;
 	}
 	dice = dice * 6364136223846793005ULL + 1442695040888963407ULL;
-	if (luck && (dice >> 33) % luck == 0)
+	if ((luck && (dice >> 33) % luck == 0) || (countdown && --countdown == 0)) {
 		again = wanted;
-	return total > limit || again;
+		return 1;
+	}
+	return total > limit;
 }
 
 static void *allocate(void *data, void *block, size_t old, size_t wanted)
@@ -55,6 +58,14 @@ static int set_budget(lua_State *L)
 static int set_luck(lua_State *L)
 {
 	luck = (long)luaL_optinteger(L, 1, 0);
+	dice = (unsigned long long)luaL_optinteger(L, 2, (lua_Integer)dice);
+	again = 0;
+	return 0;
+}
+
+static int set_turn(lua_State *L)
+{
+	countdown = (long)luaL_optinteger(L, 1, 0);
 	again = 0;
 	return 0;
 }
@@ -65,19 +76,32 @@ static int get_refused(lua_State *L)
 	return 1;
 }
 
-int main(int argc, char **argv)
+/* 1: once more, please; 0: all is done; -1: it failed. */
+static int run(const char *script, lua_Integer round)
 {
+	int result = -1;
 	lua_State *L = lua_newstate(allocate, NULL);
-	if (!L || argc != 2)
-		return 2;
+	if (!L)
+		return result;
 	luaL_openlibs(L);
 	lua_register(L, "budget", set_budget);
 	lua_register(L, "luck", set_luck);
+	lua_register(L, "turn", set_turn);
 	lua_register(L, "refused", get_refused);
-	if (luaL_dofile(L, argv[1])) {
+	lua_pushinteger(L, round);
+	lua_setglobal(L, "round");
+	if (luaL_loadfile(L, script) || lua_pcall(L, 0, 1, 0))
 		fprintf(stderr, "pauper: %s\n", lua_tostring(L, -1));
-		return 1;
-	}
+	else
+		result = lua_toboolean(L, -1);
 	lua_close(L);
-	return 0;
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	int again_please = argc == 2 ? 1 : -1;
+	for (lua_Integer round = 1; again_please > 0; round++)
+		again_please = run(argv[1], round);
+	return -again_please;
 }

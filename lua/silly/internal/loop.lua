@@ -12,8 +12,8 @@ end
 local FLUSH_LIMIT = 2000
 
 --- So often in a row a turn of our own loop may fail for want of memory, which somebody else may give
---- back.
-local PATIENCE = 1000
+--- back; and so often what puts right one failure.
+local PATIENCE, TRIES = 1000, 100
 
 --- How long the end waits for whoever reads the log, in milliseconds.
 local LAST_LINES = 200
@@ -32,7 +32,7 @@ local loop = {
 core.loaded.loop = loop
 
 local next_event, drain, count = core.next, scheduler.drain, scheduler.count
-local insist = scheduler.insist
+local insist, resume, states = scheduler.insist, scheduler.resume, scheduler.status
 -- Some hosts have no such libraries, and scripts may take them away.
 local stdout, exit = io and io.stdout, os and os.exit
 
@@ -68,6 +68,20 @@ function loop.settle()
 	hand = nil
 end
 
+--- Hands the event in hand to the task that waits for it on a native slot, unless that has been cancelled
+--- meanwhile, and goes on with it at once.
+---@param waiting table<integer, thread>
+---@param slot integer
+function loop.wake(waiting, slot, ...)
+	local thread = waiting[slot]
+	if states[thread] and not scheduler.stopped then
+		scheduler.current = thread
+		waiting[slot], hand = nil, nil
+		return resume(thread, ...) -- in this function's place: it needs no memory for another one
+	end
+	waiting[slot] = nil
+end
+
 --- The event in hand will be nobody's.
 function loop.forsake()
 	local fallback = fallbacks[hand]
@@ -77,7 +91,43 @@ function loop.forsake()
 	hand = nil
 end
 
+local function report_loss(problem)
+	scheduler.report("[silly] an event was lost: " .. tostring(problem))
+end
+
+--- What the loop has failed with, until that is put right; and how often it has failed since then.
+local trouble, failures = nil, 0
+
+--- The loop has failed.
+local function note(problem)
+	failures = failures + 1
+	if trouble == nil then
+		trouble = problem or "nil"
+	end
+end
+
+--- Puts right what a failure has left behind. What raises in the loop is no task but a lack of memory,
+--- and costs one event, not the loop. It may fail as well: whoever calls it has noted that there is
+--- trouble, which is still there then, and calls it again.
+---@return boolean shortage false when it was somebody else's, such as a Ctrl-C in a host
+local function recover()
+	local problem = trouble
+	local shortage = scheduler.is_shortage(problem)
+	scheduler.recover(problem)
+	loop.forsake()
+	trouble, failures = nil, 0
+	if shortage then
+		pcall(report_loss, problem)
+	end
+	return shortage
+end
+
+--- Hands out the events of a turn.
+---@return boolean foreign true when it was stopped by what is not a lack of memory
 local function deliver()
+	if trouble ~= nil and not recover() then
+		return true
+	end
 	-- In this function's own variables, so that nothing can fail before the event is in hand.
 	local kind, a, b, c, d, e, f = next_event()
 	while kind do
@@ -88,22 +138,11 @@ local function deliver()
 			drain()
 		end
 		if scheduler.stopped then
-			return
+			return false
 		end
 		kind, a, b, c, d, e, f = next_event()
 	end
-end
-
-local function report_loss(problem)
-	scheduler.report("[silly] an event was lost: " .. tostring(problem))
-end
-
---- What raises in the loop is no task but a lack of memory: it costs one event, not the loop.
-local function recover(problem)
-	insist(scheduler.recover, problem)
-	insist(loop.forsake)
-	hand = nil
-	pcall(report_loss, problem)
+	return false
 end
 
 --- One turn; waits at most so many milliseconds, or as long as it takes with nil.
@@ -117,13 +156,16 @@ local function turn(wait)
 	if not ok then
 		error("silly: " .. why, 0)
 	end
-	local fine, problem
+	local problem
 	repeat
-		fine, problem = pcall(deliver)
-		if not fine then
-			recover(problem)
-			if not scheduler.is_shortage(problem) then
-				error(problem, 0) -- somebody else's, such as a Ctrl-C in a host: not ours to keep
+		local fine, result = pcall(deliver)
+		if fine and result then
+			error(problem, 0)
+		elseif not fine then
+			note(result)
+			problem = trouble
+			if failures > TRIES then
+				error(problem, 0)
 			end
 		end
 	until fine
@@ -137,7 +179,7 @@ end
 --- Tasks that wait for a wakeup that cannot come: says where, once each.
 local function report_stuck()
 	for _, thread in ipairs(scheduler.list()) do
-		if scheduler.status[thread] == "WAIT" then
+		if states[thread] == "WAIT" then
 			local where = debug and debug.traceback(thread, "", 1) or tostring(thread)
 			scheduler.report("[silly] the loop ends, but a task still waits:" .. where, "warn")
 		end
@@ -161,7 +203,11 @@ end
 local hardship = 0
 
 --- Turns until nothing can ever happen again.
+---@return boolean foreign as of deliver
 local function work()
+	if trouble ~= nil and not recover() then
+		return true
+	end
 	while loop.pending() do
 		drain()
 		if not scheduler.stopped and loop.pending() then
@@ -170,6 +216,7 @@ local function work()
 		end
 		hardship = 0
 	end
+	return false
 end
 
 --- Runs until nothing can ever happen again, or until silly.exit.
@@ -182,15 +229,18 @@ function loop.run(name, main)
 		scheduler.fork(main)
 	end
 	core.interruptible(true)
-	local ok, problem = pcall(work)
-	while not ok and scheduler.is_shortage(problem) and hardship < PATIENCE do
-		hardship = hardship + 1
-		insist(scheduler.recover, problem)
-		ok, problem = pcall(work)
-	end
+	local ok, foreign, problem
+	repeat
+		ok, foreign = pcall(work)
+		if not ok then
+			hardship = hardship + 1
+			note(foreign)
+			problem = trouble
+		end
+	until ok or hardship > PATIENCE
 	core.interruptible(false)
 	leave()
-	if not ok then
+	if not ok or foreign then
 		error(problem, 0)
 	end
 	if not scheduler.stopped then
@@ -208,7 +258,8 @@ function loop.step(wait)
 	local ok, problem = pcall(turn, wait)
 	leave()
 	if not ok then
-		insist(scheduler.recover, problem)
+		note(problem)
+		insist(recover)
 		error(problem, 0)
 	end
 	return loop.pending()

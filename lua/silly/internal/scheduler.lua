@@ -33,8 +33,8 @@ local SUSPEND = {}
 --- Yielded only to learn whether a yield is possible, and answered at once.
 local PROBE = {}
 
---- See scheduler.insist.
-local TRIES = 5
+--- See scheduler.insist. As many as it takes where every other request for memory is refused.
+local TRIES = 100
 
 --- So many ended coroutines are kept for the next tasks.
 local POOL_LIMIT = 1024
@@ -65,7 +65,11 @@ local traces = setmetatable({}, { __mode = "k" })
 scheduler.status = status
 scheduler.traces = traces
 
+-- Of full length from the start: a task that ends must not need memory for that.
 local pool, pooled = {}, 0
+for index = 1, POOL_LIMIT do
+	pool[index] = false
+end
 
 -- The ready queue, first come first served: one array each of threads, of what their yield
 -- returns or their function gets, and of the function of those not begun yet (else false).
@@ -115,7 +119,7 @@ end
 local function obtain()
 	while pooled > 0 do
 		local thread = pool[pooled]
-		pool[pooled] = nil
+		pool[pooled] = false
 		pooled = pooled - 1
 		if co_status(thread) == "suspended" then
 			return thread
@@ -191,14 +195,16 @@ end
 
 local function fail(thread, problem)
 	scheduler.current = thread -- the log line carries its trace id
-	local duty = disown(thread, true)
+	-- Without a status it had returned already, and only what comes after that has failed.
+	local duty = disown(thread, status[thread] ~= nil)
 	pcall(report_failure, thread, duty, problem)
 	close(thread, problem)
 end
 
---- Goes on with a task until it waits or ends. Its status is "RUN" already.
-local function resume(thread, ...)
-	scheduler.current = thread
+--- Goes on with a task until it waits or ends. It is the current one already and its status is "RUN".
+--- Whoever calls this makes it so before anything else lets go of the task: even that may want memory,
+--- and from then on `recover` knows whom a failure has left behind. Only for the loop, between events.
+function scheduler.resume(thread, ...)
 	local ok, yielded = co_resume(thread, ...)
 	while yielded == PROBE do
 		ok, yielded = co_resume(thread)
@@ -211,6 +217,8 @@ local function resume(thread, ...)
 	end
 	scheduler.current = nil
 end
+
+local resume = scheduler.resume
 
 --- Whether an error is that of failed memory, by whichever of its names. What cannot even be told for
 --- want of memory is.
@@ -245,19 +253,21 @@ function scheduler.start(fn, ...)
 	if not scheduler.stopped then
 		local thread = obtain()
 		status[thread] = "RUN"
+		scheduler.current = thread
 		resume(thread, fn, ...)
 	end
 end
 
---- Goes on at once with the task that waits for an event on a native slot, unless it has been cancelled
---- meanwhile. Only for the loop.
----@param waiting table<integer, thread>
----@param slot integer
-function scheduler.wake(waiting, slot, ...)
-	local thread = waiting[slot]
-	waiting[slot] = nil
-	if status[thread] and not scheduler.stopped then
-		return resume(thread, ...) -- in this function's place: it needs no memory for another one
+--- Appends a task to the ready queue: all of it, or nothing where there is no memory for that.
+local function enqueue(thread, value, fn)
+	if not scheduler.stopped then
+		local place = count + 1
+		threads[place], values[place], functions[place] = thread, value, fn
+		status[thread] = "READY"
+		count = place
+		if bell then
+			bell()
+		end
 	end
 end
 
@@ -265,27 +275,13 @@ end
 ---@return thread
 function scheduler.fork(fn, argument)
 	local thread = obtain()
-	status[thread] = "READY"
-	if not scheduler.stopped then
-		count = count + 1
-		threads[count], values[count], functions[count] = thread, argument, fn
-		if bell then
-			bell()
-		end
-	end
+	enqueue(thread, argument, fn)
 	return thread
 end
 
 --- Appends a waiting task to the ready queue.
 function scheduler.ready(thread, value)
-	status[thread] = "READY"
-	if not scheduler.stopped then
-		count = count + 1
-		threads[count], values[count], functions[count] = thread, value, false
-		if bell then
-			bell()
-		end
-	end
+	enqueue(thread, value, false)
 end
 
 --- All tasks, as a list: a finaliser that forks would disturb a walk over the table itself.
@@ -326,10 +322,14 @@ function scheduler.drain()
 		generation = now
 		for index = 1, now do
 			local thread, value, fn = now_threads[index], now_values[index], now_functions[index]
-			now_threads[index], now_values[index], now_functions[index] = nil, nil, nil
 			-- One that has been cancelled meanwhile has no status any more.
-			if status[thread] == "READY" and not scheduler.stopped then
+			local runs = status[thread] == "READY" and not scheduler.stopped
+			if runs then
+				scheduler.current = thread
 				status[thread] = "RUN"
+			end
+			now_threads[index], now_values[index], now_functions[index] = nil, nil, nil
+			if runs then
 				if fn == false then
 					resume(thread, value)
 				else

@@ -84,10 +84,10 @@ local function process(peer, fd, session, cmd, trace, data)
 		end
 	end
 	local sent, why = respond(fd, session, out)
+	owed[task] = nil
 	if not sent then
 		note(log.ERROR, peer, session, cmd, why)
 	end
-	owed[task] = nil
 end
 
 --- Runs the accept or the close callback.

@@ -65,7 +65,7 @@ local LISTENER = {}
 local PEER = peers.ID
 
 local native_call, native_send = core.call, core.send
-local enter, suspend, wake = scheduler.task, scheduler.suspend, scheduler.wake
+local enter, suspend, wake = scheduler.task, scheduler.suspend, loop.wake
 local traces, owed = scheduler.traces, serving.owed
 
 --- What serve has set; the functions are nil before.

@@ -44,9 +44,9 @@ local waiting = {}
 local slots = scheduler.track(waiting, "silly.net.dns", core.withdraw_lookup)
 
 loop.on(core.events.LOOKED_UP, function(slot)
-	return scheduler.wake(waiting, slot, core.answer())
+	return loop.wake(waiting, slot, core.answer())
 end, function(slot)
-	return scheduler.wake(waiting, slot, nil, scheduler.NO_MEMORY)
+	return loop.wake(waiting, slot, nil, scheduler.NO_MEMORY)
 end)
 
 --- True for what has to be looked up: everything but digits and dots, and what has a colon.

@@ -127,11 +127,11 @@ local function adopt(fd)
 end
 
 local function go_on_reading(slot)
-	return scheduler.wake(reading, slot)
+	return loop.wake(reading, slot)
 end
 
 local function go_on_connecting(slot)
-	return scheduler.wake(connecting, slot)
+	return loop.wake(connecting, slot)
 end
 
 loop.on(core.events.STREAM_READY, go_on_reading, go_on_reading)
