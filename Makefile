@@ -52,10 +52,10 @@ soak: ## ten minutes of faults under load; SECONDS=, SEED= repeats one, ONLY=mix
 	@tools/build $(LUA)
 	@tools/soak "$(LUA)" "$(SECONDS)" "$(SEED)" "$(ONLY)"
 
-bench: ## calls per second between two processes
-	@tools/ensure $(LUA) build
+bench: ## speed beside a floor without Lua, memory, growth, zproto; QUICK=1 takes under a minute
+	@tools/ensure $(LUA) bench
 	@tools/build $(LUA)
-	@bin/silly bench/calls.lua
+	@tools/bench "$(LUA)" "$(QUICK)"
 
 install: ## copy what `make build` made to INST_LUADIR, INST_LIBDIR and INST_BINDIR
 	@tools/install "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"

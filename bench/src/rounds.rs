@@ -1,0 +1,42 @@
+//! Measuring two things in turn: the machine's speed drifts, and what is compared must drift with it.
+
+use crate::Outcome;
+
+/// The middle of some figures, and the least and the most.
+#[derive(Debug, Clone, Copy)]
+pub struct Spread {
+    pub median: f64,
+    pub least: f64,
+    pub most: f64,
+}
+
+impl Spread {
+    pub fn of(mut figures: Vec<f64>) -> Spread {
+        figures.sort_by(f64::total_cmp);
+        let (least, most) = (figures[0], figures[figures.len() - 1]);
+        Spread { median: figures[figures.len() / 2], least, most }
+    }
+}
+
+/// Two figures measured in turn.
+pub struct Pair {
+    pub first: Spread,
+    pub second: Spread,
+    /// First by second, round by round.
+    pub ratio: Spread,
+}
+
+/// Measures both in turn, `rounds` times.
+pub fn in_turn(
+    rounds: usize,
+    mut first: impl FnMut() -> Outcome<f64>,
+    mut second: impl FnMut() -> Outcome<f64>,
+) -> Outcome<Pair> {
+    let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        firsts.push(first()?);
+        seconds.push(second()?);
+    }
+    let ratios = firsts.iter().zip(&seconds).map(|(first, second)| first / second).collect();
+    Ok(Pair { first: Spread::of(firsts), second: Spread::of(seconds), ratio: Spread::of(ratios) })
+}
