@@ -7,6 +7,8 @@ use crate::reactor::{Alarm, Reactor};
 use crate::registry::Id;
 use crate::timers::TimerId;
 
+use super::pace::Pace;
+
 /// How soon a connection whose turn to be read has not come is looked at again.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -19,6 +21,7 @@ pub(super) struct Link {
     pub(super) incoming: bool,
     /// Stands in the list of those with bytes to write.
     pub(super) dirty: bool,
+    pub(super) pace: Pace,
     /// Requests given to the script and not answered yet.
     pub(super) handling: usize,
     /// When the last part of an unfinished frame came, in milliseconds.
@@ -31,7 +34,16 @@ pub(super) struct Link {
 impl Link {
     /// A fresh connection of `peer`.
     pub(super) fn new(peer: Id, socket: Socket, incoming: bool) -> Link {
-        Link { peer, socket, incoming, dirty: false, handling: 0, progress: 0, watch: None }
+        Link {
+            peer,
+            socket,
+            incoming,
+            dirty: false,
+            pace: Pace::new(),
+            handling: 0,
+            progress: 0,
+            watch: None,
+        }
     }
 
     /// The socket keeps the beginning of a frame, whose rest is to come before `patience` is over.

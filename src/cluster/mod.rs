@@ -13,6 +13,7 @@ mod drain;
 pub mod limits;
 mod link;
 mod operations;
+mod pace;
 mod peer;
 mod queue;
 mod request;
@@ -36,9 +37,6 @@ use request::{Request, Stage};
 pub use operations::{Listening, Submitted};
 pub use request::{Ask, Kind};
 pub use stats::{Present, Totals};
-
-/// So many queued bytes are written at once rather than at the end of the turn.
-const EARLY_WRITE: usize = 8 * 1024;
 
 /// How a request ends.
 enum Outcome {
@@ -197,7 +195,7 @@ impl Cluster {
             known.dirty = true;
             self.dirty.push(link);
         }
-        if known.socket.queued() >= EARLY_WRITE {
+        if known.socket.queued() >= known.pace.part() {
             known.socket.write();
         }
     }

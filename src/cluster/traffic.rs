@@ -102,6 +102,7 @@ impl Cluster {
         while let Some(link) = self.dirty.pop() {
             let Some(known) = self.links.get_mut(link) else { continue };
             known.dirty = false;
+            known.pace.turn_over(known.socket.sent() + known.socket.queued() as u64);
             known.socket.write();
             let peer = known.peer;
             self.pump(reactor, peer);
