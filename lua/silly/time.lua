@@ -29,11 +29,7 @@ local slots = scheduler.track(sleeping, "silly.time", function(slot)
 	core.cancel_sleep(slot)
 end)
 
-local function wake(slot)
-	return loop.wake(sleeping, slot)
-end
-
-loop.on(core.events.AWAKE, wake, wake)
+loop.on_wait(core.events.AWAKE, sleeping)
 
 loop.on(core.events.ALARM, function(slot, session)
 	local callback, argument = callbacks[slot], arguments[slot]

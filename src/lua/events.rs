@@ -64,8 +64,19 @@ struct Parcel {
     kind: i64,
     numbers: [u64; 4],
     count: usize,
-    trace: Option<u64>,
+    middle: Middle,
     bytes: Option<*const [u8]>,
+}
+
+/// What stands between the numbers and the bytes.
+#[derive(Clone, Copy)]
+enum Middle {
+    Nothing,
+    Trace(u64),
+    /// The outcome of a wait that brings no bytes.
+    True,
+    /// The outcome of one that failed: the bytes say why.
+    Nil,
 }
 
 /// `next()`: the next event's kind and parts, or nil when there is none left.
@@ -86,10 +97,13 @@ unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
             ffi::lua_pushinteger(state, *number as ffi::lua_Integer);
             pushed += 1;
         }
-        if let Some(id) = parcel.trace {
-            trace::push(state, id);
-            pushed += 1;
+        match parcel.middle {
+            Middle::Nothing => {}
+            Middle::Trace(id) => trace::push(state, id),
+            Middle::True => ffi::lua_pushboolean(state, 1),
+            Middle::Nil => ffi::lua_pushnil(state),
         }
+        pushed += c_int::from(!matches!(parcel.middle, Middle::Nothing));
         if let Some(bytes) = parcel.bytes {
             ffi::lua_pushlstring(state, bytes.cast(), bytes.len());
             pushed += 1;
@@ -105,52 +119,52 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
     let lost = hold.current.take().filter(|_| std::mem::take(&mut hold.pushing));
     let next = lost.and_then(|lost| node.lose(lost)).or_else(|| node.take())?;
     let event = hold.current.insert(next);
-    let parcel = |kind, numbers: &[u64], trace, bytes| {
+    let parcel = |kind, numbers: &[u64], middle, bytes| {
         let mut all = [0; 4];
         for (place, number) in all.iter_mut().zip(numbers) {
             *place = *number;
         }
-        Some(Parcel { kind, numbers: all, count: numbers.len(), trace, bytes })
+        Some(Parcel { kind, numbers: all, count: numbers.len(), middle, bytes })
     };
     let place = |id: &Id| u64::from(slot(*id));
     match event {
-        Event::Awake { timer } => parcel(AWAKE, &[place(timer)], None, None),
-        Event::Alarm { timer } => parcel(ALARM, &[place(timer), timer.to_bits()], None, None),
+        Event::Awake { timer } => parcel(AWAKE, &[place(timer)], Middle::Nothing, None),
+        Event::Alarm { timer } => parcel(ALARM, &[place(timer), timer.to_bits()], Middle::Nothing, None),
         Event::Accepted { peer, fd, remote } => {
             hold.text = remote.to_string();
             let text: *const [u8] = hold.text.as_bytes();
-            parcel(ACCEPTED, &[place(peer), peer.to_bits(), *fd], None, Some(text))
+            parcel(ACCEPTED, &[place(peer), peer.to_bits(), *fd], Middle::Nothing, Some(text))
         }
         Event::Connected { peer, fd, remote } => {
             hold.text = remote.to_string();
             let text: *const [u8] = hold.text.as_bytes();
-            parcel(CONNECTED, &[place(peer), *fd], None, Some(text))
+            parcel(CONNECTED, &[place(peer), *fd], Middle::Nothing, Some(text))
         }
-        Event::Closed { peer, errno } => parcel(CLOSED, &[place(peer), *errno as u64], None, None),
+        Event::Closed { peer, errno } => parcel(CLOSED, &[place(peer), *errno as u64], Middle::Nothing, None),
         Event::Request { peer, fd, session, cmd, trace, data } => {
             let data: *const [u8] = node.reactor.bytes(*data);
             let numbers = [place(peer), *fd, u64::from(*session), u64::from(*cmd)];
-            parcel(REQUEST, &numbers, Some(*trace), Some(data))
+            parcel(REQUEST, &numbers, Middle::Trace(*trace), Some(data))
         }
         Event::Reply { request, data } => {
             let data: *const [u8] = node.reactor.bytes(*data);
-            parcel(REPLY, &[place(request)], None, Some(data))
+            parcel(REPLY, &[place(request)], Middle::Nothing, Some(data))
         }
-        Event::Done { request } => parcel(DONE, &[place(request)], None, None),
+        Event::Done { request } => parcel(DONE, &[place(request)], Middle::True, None),
         Event::Failed { request, why } => {
             let text: *const [u8] = why.as_str().as_bytes();
-            parcel(FAILED, &[place(request)], None, Some(text))
+            parcel(FAILED, &[place(request)], Middle::Nil, Some(text))
         }
-        Event::LookedUp { lookup } => parcel(LOOKED_UP, &[place(lookup)], None, None),
+        Event::LookedUp { lookup } => parcel(LOOKED_UP, &[place(lookup)], Middle::Nothing, None),
         Event::StreamAccepted { door, stream } => {
-            parcel(STREAM_ACCEPTED, &[door.to_bits(), stream.to_bits()], None, None)
+            parcel(STREAM_ACCEPTED, &[door.to_bits(), stream.to_bits()], Middle::Nothing, None)
         }
-        Event::StreamReady { stream } => parcel(STREAM_READY, &[place(stream)], None, None),
-        Event::StreamDialed { attempt } => parcel(STREAM_DIALED, &[place(attempt)], None, None),
+        Event::StreamReady { stream } => parcel(STREAM_READY, &[place(stream)], Middle::Nothing, None),
+        Event::StreamDialed { attempt } => parcel(STREAM_DIALED, &[place(attempt)], Middle::Nothing, None),
         Event::Log { text } => {
             let text: *const [u8] = text.as_bytes();
-            parcel(LOG, &[], None, Some(text))
+            parcel(LOG, &[], Middle::Nothing, Some(text))
         }
-        Event::Signal { number } => parcel(SIGNAL, &[*number as u64], None, None),
+        Event::Signal { number } => parcel(SIGNAL, &[*number as u64], Middle::Nothing, None),
     }
 }

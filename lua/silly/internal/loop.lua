@@ -31,7 +31,7 @@ local loop = {
 }
 core.loaded.loop = loop
 
-local next_event, drain, count = core.next, scheduler.drain, scheduler.count
+local next_event, drain, ready = core.next, scheduler.drain, scheduler.queue
 local insist, resume, states = scheduler.insist, scheduler.resume, scheduler.status
 -- Some hosts have no such libraries, and scripts may take them away.
 local stdout, exit = io and io.stdout, os and os.exit
@@ -44,6 +44,10 @@ end
 
 ---@type table<integer, function>, table<integer, function>
 local handlers, fallbacks = {}, {}
+
+--- Who waits for the events of a kind, by native slot.
+---@type table<integer, table<integer, thread>>
+local waits = {}
 
 --- Says who takes the events of one kind.
 ---@param kind integer one of core.events
@@ -72,14 +76,28 @@ end
 --- meanwhile, and goes on with it at once.
 ---@param waiting table<integer, thread>
 ---@param slot integer
-function loop.wake(waiting, slot, ...)
+local function wake(waiting, slot, value, problem)
 	local thread = waiting[slot]
 	if states[thread] and not scheduler.stopped then
 		scheduler.current = thread
 		waiting[slot], hand = nil, nil
-		return resume(thread, ...) -- in this function's place: it needs no memory for another one
+		return resume(thread, value, problem) -- in this function's place: it needs no memory for another one
 	end
 	waiting[slot] = nil
+end
+
+loop.wake = wake
+
+--- Says that the events of one kind go to tasks that wait for them, each on a native slot: with what the
+--- event carries besides.
+---@param kind integer one of core.events
+---@param waiting table<integer, thread> who waits on each slot
+---@param fallback fun(slot: integer)? as of loop.on; wakes the task with nothing by default
+function loop.on_wait(kind, waiting, fallback)
+	waits[kind] = waiting
+	fallbacks[kind] = fallback or function(slot)
+		return wake(waiting, slot)
+	end
 end
 
 --- The event in hand will be nobody's.
@@ -129,19 +147,23 @@ local function deliver()
 		return true
 	end
 	-- In this function's own variables, so that nothing can fail before the event is in hand.
-	local kind, a, b, c, d, e, f = next_event()
-	while kind do
-		hand, first, second = kind, a, b
-		handlers[kind](a, b, c, d, e, f)
-		hand = nil
-		if count() > 0 then
-			drain()
-		end
-		if scheduler.stopped then
+	repeat
+		local kind, a, b, c, d, e, f = next_event()
+		if not kind then
 			return false
 		end
-		kind, a, b, c, d, e, f = next_event()
-	end
+		hand, first, second = kind, a, b
+		local waiting = waits[kind]
+		if waiting then
+			wake(waiting, a, b, c)
+		else
+			handlers[kind](a, b, c, d, e, f)
+		end
+		hand = nil
+		if ready.count > 0 then
+			drain()
+		end
+	until scheduler.stopped
 	return false
 end
 
@@ -152,7 +174,7 @@ local function turn(wait)
 	if scheduler.stopped then
 		return
 	end
-	local ok, why = core.turn(count() > 0 and 0 or wait)
+	local ok, why = core.turn(ready.count > 0 and 0 or wait)
 	if not ok then
 		error("silly: " .. why, 0)
 	end
@@ -173,7 +195,7 @@ end
 
 --- True while something can still happen.
 function loop.pending()
-	return not scheduler.stopped and (count() > 0 or core.alive())
+	return not scheduler.stopped and (ready.count > 0 or core.alive())
 end
 
 --- Tasks that wait for a wakeup that cannot come: says where, once each.
@@ -208,13 +230,12 @@ local function work()
 	if trouble ~= nil and not recover() then
 		return true
 	end
+	drain()
 	while loop.pending() do
-		drain()
-		if not scheduler.stopped and loop.pending() then
-			flush() -- what was printed must not wait as long as we do
-			turn(nil)
-		end
+		flush() -- what was printed must not wait as long as we do
+		turn(nil)
 		hardship = 0
+		drain()
 	end
 	return false
 end
@@ -271,7 +292,7 @@ function loop.timeout()
 	if scheduler.stopped then
 		return nil
 	end
-	return count() > 0 and 0 or core.timeout()
+	return ready.count > 0 and 0 or core.timeout()
 end
 
 --- A descriptor that is readable whenever a step would do something.

@@ -73,7 +73,8 @@ end
 
 -- The ready queue, first come first served: one array each of threads, of what their yield
 -- returns or their function gets, and of the function of those not begun yet (else false).
-local threads, values, functions, count = {}, {}, {}, 0
+local threads, values, functions = {}, {}, {}
+local ready = { count = 0 }
 local spare_threads, spare_values, spare_functions = {}, {}, {}
 
 --- How many of the spare ones the drain under way has begun with.
@@ -88,22 +89,27 @@ function scheduler.on_ready(fn)
 	bell = fn
 end
 
---- Nothing is left of the call when it returns: a coroutine in the pool keeps no arguments alive.
-local function call(fn, ...)
-	return fn(...)
-end
-
 --- Called with each task that returns, once somebody wants to know.
 ---@type fun(thread: thread)?
 local returned
 
---- What a coroutine runs: one task's function after the other, each with just its own arguments.
+--- Whether the coroutine resumed last has taken its function; see scheduler.start.
+local begun = false
+
+--- What a coroutine runs: one task's function after the other.
 local function body()
 	local thread = co_running()
 	repeat
-		call(co_yield(SUSPEND))
+		do
+			-- Gone with the block: a coroutine in the pool keeps nothing of its last task alive.
+			local fn, argument = co_yield(SUSPEND)
+			begun = true
+			fn(argument)
+		end
 		status[thread] = nil
-		traces[thread] = nil
+		if traces[thread] then
+			traces[thread] = nil
+		end
 		if returned then
 			returned(thread)
 		end
@@ -116,16 +122,7 @@ local function body()
 	return SUSPEND
 end
 
-local function obtain()
-	while pooled > 0 do
-		local thread = pool[pooled]
-		pool[pooled] = false
-		pooled = pooled - 1
-		if co_status(thread) == "suspended" then
-			return thread
-		end
-		-- Its last owner kept the thread and closed or resumed it.
-	end
+local function create()
 	local thread = co_create(body)
 	if scheduler.unhook then
 		scheduler.unhook(thread)
@@ -134,6 +131,18 @@ local function obtain()
 	if not ok then
 		error(problem, 0) -- no memory for that
 	end
+	return thread
+end
+
+--- A coroutine that waits for a function. One from the pool may be dead: its last owner has kept it and
+--- closed or resumed it.
+local function obtain()
+	if pooled == 0 then
+		return create()
+	end
+	local thread = pool[pooled]
+	pool[pooled] = false
+	pooled = pooled - 1
 	return thread
 end
 
@@ -201,11 +210,8 @@ local function fail(thread, problem)
 	close(thread, problem)
 end
 
---- Goes on with a task until it waits or ends. It is the current one already and its status is "RUN".
---- Whoever calls this makes it so before anything else lets go of the task: even that may want memory,
---- and from then on `recover` knows whom a failure has left behind. Only for the loop, between events.
-function scheduler.resume(thread, ...)
-	local ok, yielded = co_resume(thread, ...)
+--- What becomes of the current task, other than that it waits as usual.
+local function look(thread, ok, yielded)
 	while yielded == PROBE do
 		ok, yielded = co_resume(thread)
 	end
@@ -216,6 +222,18 @@ function scheduler.resume(thread, ...)
 		status[thread] = "WAIT"
 	end
 	scheduler.current = nil
+end
+
+--- Goes on with a task until it waits or ends. It is the current one already and its status is "RUN".
+--- Whoever calls this makes it so before anything else lets go of the task: even that may want memory,
+--- and from then on `recover` knows whom a failure has left behind. Only for the loop, between events.
+function scheduler.resume(thread, first, second)
+	local ok, yielded = co_resume(thread, first, second)
+	if yielded == SUSPEND then
+		scheduler.current = nil
+		return
+	end
+	return look(thread, ok, yielded)
 end
 
 local resume = scheduler.resume
@@ -239,32 +257,42 @@ function scheduler.recover(problem)
 	scheduler.current = nil
 	for index = 1, generation do
 		if spare_threads[index] then
-			local place = count + 1
+			local place = ready.count + 1
 			threads[place], values[place] = spare_threads[index], spare_values[index]
 			functions[place] = spare_functions[index]
-			count = place
+			ready.count = place
 			spare_threads[index], spare_values[index], spare_functions[index] = nil, nil, nil
 		end
 	end
 end
 
 --- Starts a task at once, without the ready queue. Only for the loop, between events.
-function scheduler.start(fn, ...)
-	if not scheduler.stopped then
-		local thread = obtain()
-		status[thread] = "RUN"
-		scheduler.current = thread
-		resume(thread, fn, ...)
+function scheduler.start(fn, argument)
+	if scheduler.stopped then
+		return
+	end
+	local thread = obtain()
+	scheduler.current = thread
+	status[thread] = "RUN"
+	begun = false
+	local ok, yielded = co_resume(thread, fn, argument)
+	if yielded == SUSPEND then
+		scheduler.current = nil
+	elseif ok or begun then
+		return look(thread, ok, yielded)
+	else
+		status[thread] = nil -- a dead one
+		return scheduler.start(fn, argument)
 	end
 end
 
 --- Appends a task to the ready queue: all of it, or nothing where there is no memory for that.
 local function enqueue(thread, value, fn)
 	if not scheduler.stopped then
-		local place = count + 1
+		local place = ready.count + 1
 		threads[place], values[place], functions[place] = thread, value, fn
 		status[thread] = "READY"
-		count = place
+		ready.count = place
 		if bell then
 			bell()
 		end
@@ -274,7 +302,10 @@ end
 --- Appends a task that has not begun to the ready queue.
 ---@return thread
 function scheduler.fork(fn, argument)
-	local thread = obtain()
+	local thread
+	repeat
+		thread = obtain()
+	until co_status(thread) == "suspended"
 	enqueue(thread, argument, fn)
 	return thread
 end
@@ -302,22 +333,25 @@ end
 
 --- How many tasks are ready. One that was cancelled counts until its turn would have come.
 function scheduler.count()
-	return count
+	return ready.count
 end
+
+--- The same for the loop to look at: a function in between would be felt in every event.
+scheduler.queue = ready
 
 --- Drops every ready task.
 function scheduler.stop()
 	scheduler.stopped = true
-	threads, values, functions, count = {}, {}, {}, 0
+	threads, values, functions, ready.count = {}, {}, {}, 0
 	generation = 0
 end
 
 --- Runs everything that is ready, and what that makes ready in turn.
 function scheduler.drain()
 	local done = 0
-	while count > 0 and done < DRAIN_LIMIT do
-		local now_threads, now_values, now_functions, now = threads, values, functions, count
-		threads, values, functions, count = spare_threads, spare_values, spare_functions, 0
+	while ready.count > 0 and done < DRAIN_LIMIT do
+		local now_threads, now_values, now_functions, now = threads, values, functions, ready.count
+		threads, values, functions, ready.count = spare_threads, spare_values, spare_functions, 0
 		spare_threads, spare_values, spare_functions = now_threads, now_values, now_functions
 		generation = now
 		for index = 1, now do

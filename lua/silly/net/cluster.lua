@@ -150,17 +150,9 @@ local function starve(slot)
 	return wake(waiting, slot, nil, scheduler.NO_MEMORY)
 end
 
-loop.on(events.REPLY, function(slot, data)
-	return wake(waiting, slot, data)
-end, starve)
-
-loop.on(events.DONE, function(slot)
-	return wake(waiting, slot, true)
-end, starve)
-
-loop.on(events.FAILED, function(slot, why)
-	return wake(waiting, slot, nil, why)
-end, starve)
+loop.on_wait(events.REPLY, waiting, starve)
+loop.on_wait(events.DONE, waiting, starve)
+loop.on_wait(events.FAILED, waiting, starve)
 
 loop.on(events.ACCEPTED, function(slot, id, fd, address)
 	note("accepted %s", address)
@@ -313,9 +305,11 @@ end
 ---@return any? response true for a send
 ---@return string? err
 local function request(name, native, peer, cmd, obj, limit)
-	demand_serve(name)
+	if not marshal then
+		demand_serve(name)
+	end
 	local task = enter(name)
-	local id = identify(name, peer)
+	local id = type(peer) == "table" and peer[PEER] or identify(name, peer)
 	if limit ~= nil then
 		limit = check.integer(name, "the timeout", limit, 1, LONGEST_TIMEOUT)
 	end
@@ -334,8 +328,9 @@ local function request(name, native, peer, cmd, obj, limit)
 	elseif slot == true then
 		return true
 	end
+	waiting[slot], slots[task] = task, slot
 	local answer
-	answer, why = await(slot, task)
+	answer, why = suspend()
 	if answer == nil then
 		return nil, why
 	elseif answer == true then

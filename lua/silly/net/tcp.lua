@@ -126,29 +126,23 @@ local function adopt(fd)
 	return self
 end
 
-local function go_on_reading(slot)
-	return loop.wake(reading, slot)
-end
+loop.on_wait(core.events.STREAM_READY, reading)
+loop.on_wait(core.events.STREAM_DIALED, connecting)
 
-local function go_on_connecting(slot)
-	return loop.wake(connecting, slot)
-end
-
-loop.on(core.events.STREAM_READY, go_on_reading, go_on_reading)
-loop.on(core.events.STREAM_DIALED, go_on_connecting, go_on_connecting)
-
---- Runs an accept callback, in a task of its own.
+--- What runs an accept callback, in a task of its own.
 local function welcome(accept, self)
-	local task = scheduler.current
-	guests[task] = self
-	accept(self)
-	guests[task] = nil
+	return function()
+		local task = scheduler.current
+		guests[task] = self
+		accept(self)
+		guests[task] = nil
+	end
 end
 
 loop.on(core.events.STREAM_ACCEPTED, function(id, fd)
 	local accept = accepts[id]
 	if accept then
-		scheduler.start(welcome, accept, adopt(fd))
+		scheduler.start(welcome(accept, adopt(fd)))
 	else
 		native.close(fd) -- the listener was closed meanwhile
 	end
