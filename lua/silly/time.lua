@@ -34,7 +34,9 @@ loop.on_wait(core.events.AWAKE, sleeping)
 loop.on(core.events.ALARM, function(slot, session)
 	local callback, argument = callbacks[slot], arguments[slot]
 	callbacks[slot], arguments[slot] = nil, nil
-	scheduler.start(callback, argument or session)
+	if callback then -- there was memory for it
+		scheduler.start(callback, argument or session)
+	end
 end)
 
 --- The time of day, in milliseconds since 1970.

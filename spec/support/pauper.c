@@ -76,10 +76,17 @@ static int get_refused(lua_State *L)
 	return 1;
 }
 
+static void turn_off(void)
+{
+	limit = SIZE_MAX;
+	luck = countdown = 0;
+	again = 0;
+}
+
 /* 1: once more, please; 0: all is done; -1: it failed. */
 static int run(const char *script, lua_Integer round)
 {
-	int result = -1;
+	int result = -1, status;
 	lua_State *L = lua_newstate(allocate, NULL);
 	if (!L)
 		return result;
@@ -90,10 +97,16 @@ static int run(const char *script, lua_Integer round)
 	lua_register(L, "refused", get_refused);
 	lua_pushinteger(L, round);
 	lua_setglobal(L, "round");
-	if (luaL_loadfile(L, script) || lua_pcall(L, 0, 1, 0))
-		fprintf(stderr, "pauper: %s\n", lua_tostring(L, -1));
-	else
+	status = luaL_loadfile(L, script);
+	if (status == LUA_OK)
+		status = lua_pcall(L, 0, 1, 0);
+	if (status == LUA_OK)
 		result = lua_toboolean(L, -1);
+	else if (status == LUA_ERRMEM && refusals)
+		result = 1; /* the script's own lack, this time */
+	else
+		fprintf(stderr, "pauper: %s\n", lua_tostring(L, -1));
+	turn_off();
 	lua_close(L);
 	return result;
 }

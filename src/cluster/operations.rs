@@ -183,7 +183,7 @@ impl Cluster {
     }
 
     /// A request has been handled: `answer` goes to the connection it came by, unless that is gone
-    /// or closed. `None` ends it without an answer.
+    /// or closed. `None` ends it without an answer. One that is too large ends nothing.
     pub fn respond(
         &mut self,
         reactor: &mut Reactor,
@@ -191,6 +191,9 @@ impl Cluster {
         session: u32,
         answer: Option<&[u8]>,
     ) -> Result<(), TooLarge> {
+        if let Some(data) = answer {
+            gen1::check_response(data.len())?;
+        }
         self.handling = self.handling.saturating_sub(1);
         let mut known = self.links.get_mut(link);
         if let Some(known) = &mut known {

@@ -109,7 +109,8 @@ unsafe fn misfit(state: *mut lua_State, name: &CStr, wanted: &CStr, index: c_int
     }
 }
 
-/// `respond(fd, session, data or nil)`: true, or nil and why the answer cannot be sent.
+/// `respond(fd, session, data or nil)`: true, and the request is over; or nil and why the answer cannot
+/// be sent, and it is not.
 unsafe extern "C-unwind" fn respond(state: *mut lua_State) -> c_int {
     // SAFETY: as `submit`.
     unsafe {

@@ -106,6 +106,15 @@ pub fn check_request(size: usize) -> Result<(), TooLarge> {
     prefix(size, REQUEST_FIELDS, "request").map(|_| ())
 }
 
+/// Whether a response can carry `size` bytes of data.
+///
+/// # Errors
+///
+/// [`TooLarge`] when it cannot.
+pub fn check_response(size: usize) -> Result<(), TooLarge> {
+    prefix(size, RESPONSE_FIELDS, "response").map(|_| ())
+}
+
 /// The length prefix of a frame of `size` bytes of data and `fields` further bytes.
 fn prefix(size: usize, fields: usize, what: &'static str) -> Result<[u8; 2], TooLarge> {
     match u16::try_from(size.saturating_add(fields)) {

@@ -86,13 +86,20 @@ end
 function line:hand(value)
 	local heir = self:first()
 	if heir then
-		self.tasks:pop()
-		handed[heir] = value
+		-- Where memory fails in between, the heir looks in vain and still stands here.
 		if status[heir] == "WAIT" then
 			scheduler.ready(heir)
 		end
+		handed[heir] = value
+		self.tasks:pop()
 	end
 	return heir
+end
+
+--- How many stand here, those included that have ended unseen.
+---@return integer
+function line:len()
+	return self.tasks:len()
 end
 
 --- Parks the current task until it is handed something. A task.wakeup from elsewhere only makes it

@@ -59,17 +59,21 @@ function loop.on(kind, handler, fallback)
 	handlers[kind], fallbacks[kind] = handler, fallback
 end
 
---- The event in hand: its kind, until its handler has returned, and its first arguments.
-local hand, first, second
+--- The event in hand: its kind, until it is somebody's, and its first arguments. Never nil, since to set
+--- a field again may need memory.
+local hand = { kind = false, first = false, second = false }
+
+--- The same for those who take events over: a function in between would be felt in every message.
+loop.hand = hand
 
 --- True while the event in hand is of this kind.
 function loop.holds(kind)
-	return hand == kind
+	return hand.kind == kind
 end
 
 --- The event in hand is somebody's now.
 function loop.settle()
-	hand = nil
+	hand.kind = false
 end
 
 --- Hands the event in hand to the task that waits for it on a native slot, unless that has been cancelled
@@ -80,7 +84,7 @@ local function wake(waiting, slot, value, problem)
 	local thread = waiting[slot]
 	if states[thread] and not scheduler.stopped then
 		scheduler.current = thread
-		waiting[slot], hand = nil, nil
+		waiting[slot], hand.kind = nil, false
 		return resume(thread, value, problem) -- in this function's place: it needs no memory for another one
 	end
 	waiting[slot] = nil
@@ -102,11 +106,11 @@ end
 
 --- The event in hand will be nobody's.
 function loop.forsake()
-	local fallback = fallbacks[hand]
+	local fallback = fallbacks[hand.kind]
 	if fallback then
-		fallback(first, second)
+		fallback(hand.first, hand.second)
 	end
-	hand = nil
+	hand.kind = false
 end
 
 local function report_loss(problem)
@@ -142,9 +146,11 @@ end
 
 --- Hands out the events of a turn.
 ---@return boolean foreign true when it was stopped by what is not a lack of memory
+---@return any problem
 local function deliver()
-	if trouble ~= nil and not recover() then
-		return true
+	local problem = trouble
+	if problem ~= nil and not recover() then
+		return true, problem
 	end
 	-- In this function's own variables, so that nothing can fail before the event is in hand.
 	repeat
@@ -152,14 +158,14 @@ local function deliver()
 		if not kind then
 			return false
 		end
-		hand, first, second = kind, a, b
+		hand.kind, hand.first, hand.second = kind, a or false, b or false
 		local waiting = waits[kind]
 		if waiting then
 			wake(waiting, a, b, c)
 		else
 			handlers[kind](a, b, c, d, e, f)
 		end
-		hand = nil
+		hand.kind = false
 		if ready.count > 0 then
 			drain()
 		end
@@ -178,16 +184,14 @@ local function turn(wait)
 	if not ok then
 		error("silly: " .. why, 0)
 	end
-	local problem
 	repeat
-		local fine, result = pcall(deliver)
+		local fine, result, problem = pcall(deliver)
 		if fine and result then
 			error(problem, 0)
 		elseif not fine then
 			note(result)
-			problem = trouble
 			if failures > TRIES then
-				error(problem, 0)
+				error(trouble, 0)
 			end
 		end
 	until fine
@@ -226,9 +230,11 @@ local hardship = 0
 
 --- Turns until nothing can ever happen again.
 ---@return boolean foreign as of deliver
+---@return any problem
 local function work()
-	if trouble ~= nil and not recover() then
-		return true
+	local problem = trouble
+	if problem ~= nil and not recover() then
+		return true, problem
 	end
 	drain()
 	while loop.pending() do
@@ -252,7 +258,7 @@ function loop.run(name, main)
 	core.interruptible(true)
 	local ok, foreign, problem
 	repeat
-		ok, foreign = pcall(work)
+		ok, foreign, problem = pcall(work)
 		if not ok then
 			hardship = hardship + 1
 			note(foreign)

@@ -16,8 +16,9 @@ end
 
 --- Appends a value, which is not nil.
 function queue:push(value)
-	self.last = self.last + 1
-	self[self.last] = value
+	local last = self.last + 1
+	self[last] = value -- before it is counted: where there is no memory for it nothing has changed
+	self.last = last
 end
 
 --- The oldest value, which stays; nil when there is none.
@@ -27,8 +28,9 @@ end
 
 --- Puts a value before all others.
 function queue:unpop(value)
-	self.first = self.first - 1
-	self[self.first] = value
+	local first = self.first - 1
+	self[first] = value
+	self.first = first
 end
 
 --- Takes the oldest value out; nil when there is none.

@@ -241,10 +241,10 @@ local resume = scheduler.resume
 --- Whether an error is that of failed memory, by whichever of its names. What cannot even be told for
 --- want of memory is.
 function scheduler.is_shortage(problem)
-	local told, text = pcall(tostring, problem)
-	return not told
-		or text:find(scheduler.NO_MEMORY, 1, true) ~= nil
-		or text:find("error in error handling", 1, true) ~= nil
+	-- Told or not: what tostring itself has failed with counts, too.
+	local _, text = pcall(tostring, problem)
+	return type(text) == "string"
+		and (text:find(scheduler.NO_MEMORY, 1, true) or text:find("error in error handling", 1, true)) ~= nil
 end
 
 --- Memory has failed in the loop. The task that it was going on with, if any, may have been left in the
@@ -260,6 +260,9 @@ function scheduler.recover(problem)
 			local place = ready.count + 1
 			threads[place], values[place] = spare_threads[index], spare_values[index]
 			functions[place] = spare_functions[index]
+			if status[spare_threads[index]] then
+				status[spare_threads[index]] = "READY"
+			end
 			ready.count = place
 			spare_threads[index], spare_values[index], spare_functions[index] = nil, nil, nil
 		end

@@ -15,6 +15,7 @@ local serving = {}
 core.loaded.serving = serving
 
 local respond, events = core.respond, core.events
+local hand = loop.hand
 local traces = scheduler.traces
 
 --- What serve has set.
@@ -62,6 +63,7 @@ local function process()
 	local task = scheduler.current
 	local peer, fd, session, cmd, data = next_peer, next_fd, next_session, next_cmd, next_data
 	owed[task], patrons[task] = fd, peer
+	hand.kind = false -- from here on it is owed
 	if next_trace ~= 0 then
 		traces[task] = next_trace
 	end
@@ -92,10 +94,11 @@ local function process()
 		end
 	end
 	local sent, why = respond(fd, session, out)
-	owed[task] = nil
 	if not sent then
 		note(log.ERROR, peer, session, cmd, why)
+		respond(fd, session, nil)
 	end
+	owed[task] = nil
 end
 
 --- What runs the accept or the close callback.

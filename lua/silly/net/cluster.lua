@@ -84,8 +84,11 @@ local waiting = {}
 local slots = scheduler.track(waiting, "silly.net.cluster", core.withdraw)
 
 --- The drain that each task waits for.
----@type table<thread, integer>
+---@type table<thread, integer|false>
 local drains = {}
+
+--- The slot of the drain that begins.
+local drain_slot
 
 --- The handle that each task connects and nobody else knows yet.
 ---@type table<thread, silly.net.cluster.peer>
@@ -384,6 +387,24 @@ function cluster.close(handle)
 	end
 end
 
+--- Begins a drain for a task that then waits. A second try goes on from where memory has failed.
+---@return true
+local function begin_drain(task, limit)
+	if not drains[task] then
+		drains[task] = false -- its place, before there is anything to lose
+		drain_slot, drains[task] = core.drain(limit, owed[task] ~= nil)
+	end
+	waiting[drain_slot], slots[task] = task, drain_slot
+	return true
+end
+
+--- The same for the end of one.
+local function end_drain(task)
+	peers.close_all()
+	core.end_drain(drains[task])
+	drains[task] = nil
+end
+
 --- Leaves in order. Listeners close; requests that come from now on are not handled, so their
 --- callers are told "closed" at the end; handlers that are at work finish, and may call others
 --- meanwhile; their answers leave; then every connection is closed. Calls of this side that still
@@ -404,12 +425,11 @@ function cluster.drain(limit)
 	for listener in pairs(listeners) do
 		listener.fd, listeners[listener] = nil, nil
 	end
-	local slot, drain = core.drain(limit, owed[task] ~= nil)
-	drains[task] = drain
-	local ok, why = await(slot, task)
-	drains[task] = nil
-	peers.close_all()
-	core.end_drain(drain)
+	if not scheduler.insist(begin_drain, task, limit) then
+		error(scheduler.NO_MEMORY, 0)
+	end
+	local ok, why = suspend()
+	scheduler.insist(end_drain, task)
 	if ok then
 		return true
 	end

@@ -15,7 +15,7 @@ end
 
 local native = core.tcp
 local native_read, native_conclude, native_write = native.read, native.conclude, native.write
-local enter, suspend = scheduler.task, scheduler.suspend
+local enter, suspend, insist = scheduler.task, scheduler.suspend, scheduler.insist
 local newproxy = rawget(_G, "newproxy")
 
 ---@class silly.net.tcp
@@ -65,6 +65,13 @@ local connect_slots = scheduler.track(connecting, "silly.net.tcp", function(slot
 	native.abandon(slot)
 end)
 
+--- Has a task wait on a slot. What waits natively must not stay behind when memory fails in here.
+---@return true
+local function enlist(waiting, slots, slot, task)
+	waiting[slot], slots[task] = task, slot
+	return true
+end
+
 --- The accept callbacks of open listeners, by native id.
 ---@type table<integer, fun(conn: silly.net.tcp.conn)>
 local accepts = {}
@@ -112,8 +119,7 @@ conn_mt.__close = conn.close
 -- A connection that nobody can reach any more.
 conn_mt.__gc = conn.close
 
---- Makes a connection of a native stream.
-local function adopt(fd)
+local function new_conn(fd)
 	local remote, slot = native.describe(fd)
 	local self = setmetatable({ fd = fd, remote = remote, slot = slot }, conn_mt)
 	if newproxy then
@@ -122,6 +128,16 @@ local function adopt(fd)
 		getmetatable(self.proxy).__gc = function()
 			self:close()
 		end
+	end
+	return self
+end
+
+--- Makes a connection of a native stream.
+local function adopt(fd)
+	local self = insist(new_conn, fd)
+	if not self then
+		native.close(fd)
+		error(scheduler.NO_MEMORY, 0)
 	end
 	return self
 end
@@ -146,6 +162,8 @@ loop.on(core.events.STREAM_ACCEPTED, function(id, fd)
 	else
 		native.close(fd) -- the listener was closed meanwhile
 	end
+end, function(_, fd)
+	native.close(fd)
 end)
 
 -- An accept that fails or is cancelled loses its connection.
@@ -196,7 +214,10 @@ function conn:read(want, timeout)
 	end
 	local data, why, slot = native_read(fd, want, timeout)
 	if slot then
-		reading[slot], read_slots[task] = task, slot
+		if not insist(enlist, reading, read_slots, slot, task) then
+			native.withdraw(slot)
+			error(scheduler.NO_MEMORY, 0)
+		end
 		if suspend() == CLOSED then
 			return nil, "active closed"
 		end
@@ -365,7 +386,10 @@ function tcp.connect(addr, options)
 	if not slot then
 		return nil, refused
 	end
-	connecting[slot], connect_slots[task] = task, slot
+	if not insist(enlist, connecting, connect_slots, slot, task) then
+		native.abandon(slot)
+		error(scheduler.NO_MEMORY, 0)
+	end
 	suspend()
 	local fd, why = native.connected(attempt)
 	if not fd then

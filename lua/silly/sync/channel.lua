@@ -83,7 +83,7 @@ local module = {}
 --- An empty, open channel.
 ---@return silly.sync.channel
 function module.new()
-	local made = { values = queue.new() }
+	local made = { values = queue.new(), reason = false }
 	made.line = line.new("silly.sync.channel", made, take_back)
 	return setmetatable(made, mt)
 end

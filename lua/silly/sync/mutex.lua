@@ -50,18 +50,20 @@ scheduler.watch(function(thread)
 	retire(thread)
 end)
 
---- Ends one hold of a lock. The last one hands the key to the next in line, or frees it.
+--- Ends one hold of a lock. The last one hands the key to the next in line, or frees it. What may fail
+--- for want of memory comes before anything has changed.
 local function let_go(lock)
-	lock.holds = lock.holds - 1
-	if lock.holds > 0 then
+	if lock.holds > 1 then
+		lock.holds = lock.holds - 1
 		return
 	end
+	local awaited = lock.line and lock.line:len() > 1
 	-- Straight to the heir: whoever locks again at once queues behind those that waited.
 	local heir = lock.line and lock.line:hand(lock)
 	if heir then
 		local owner = owners[heir]
 		lock.owner, lock.holds = owner, 1
-		owner.awaited = owner.awaited or lock.line:first() ~= nil
+		owner.awaited = owner.awaited or awaited
 	else
 		lock.locks[lock.key] = nil
 	end
@@ -71,9 +73,9 @@ end
 local function release(hold)
 	local lock = hold.lock
 	if lock then
-		hold.lock = nil
-		hold.owner.holds = hold.owner.holds - 1
 		let_go(lock)
+		hold.lock = false
+		hold.owner.holds = hold.owner.holds - 1
 	end
 end
 
@@ -94,9 +96,9 @@ local guard_mt = {
 
 local newproxy = rawget(_G, "newproxy")
 
-local function new_guard(lock, owner)
-	owner.holds = owner.holds + 1
-	local hold = { lock = lock, owner = owner }
+--- A guard that holds nothing yet. It is made before anything is locked: what is locked has one.
+local function new_guard(owner)
+	local hold = { lock = false, owner = owner }
 	local made = setmetatable({ hold = hold }, guard_mt)
 	if newproxy then
 		-- 5.1 and LuaJIT do not finalise tables: a userdata that only the guard knows stands in.
@@ -122,9 +124,10 @@ function mutex:lock(key)
 	local current = scheduler.task("mutex:lock")
 	local owner = owners[current]
 	if not owner then
-		owner = { holds = 0 }
+		owner = { holds = 0, awaited = false, ended = false }
 		owners[current] = owner
 	end
+	local made = new_guard(owner)
 	local locks = self.locks
 	local lock = locks[key]
 	if lock and lock.owner.ended and not lock.searched then
@@ -142,7 +145,9 @@ function mutex:lock(key)
 		lock.owner.awaited = true
 		lock.line:wait(current) -- whoever hands the key on has made this task its owner
 	end
-	return new_guard(lock, owner)
+	made.hold.lock = lock
+	owner.holds = owner.holds + 1
+	return made
 end
 
 local module = {}

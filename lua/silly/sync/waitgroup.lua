@@ -19,9 +19,13 @@ local mt = { __index = waitgroup, __name = "silly.sync.waitgroup" }
 ---@type table<thread, silly.sync.waitgroup>
 local groups = setmetatable({}, { __mode = "k" })
 
---- One task less; with none left, everybody who waits goes on.
-local function done(group)
-	group.count = group.count - 1
+--- One task less; with none left, everybody who waits goes on. A second try goes on from where memory
+--- has failed.
+local function leave(thread, group)
+	if groups[thread] then
+		groups[thread] = nil
+		group.count = group.count - 1
+	end
 	if group.count <= 0 then
 		repeat
 			local woken = group.line:hand(true)
@@ -29,24 +33,17 @@ local function done(group)
 	end
 end
 
-local function leave()
-	local thread = scheduler.current
-	local group = groups[thread]
-	groups[thread] = nil
-	done(group)
-end
-
 local function member(fn)
 	fn()
-	leave()
+	local thread = scheduler.current
+	scheduler.insist(leave, thread, groups[thread])
 end
 
 -- A task that fails, which the scheduler logs, or is cancelled counts as one that has ended.
 scheduler.watch(function(thread)
 	local group = groups[thread]
 	if group then
-		groups[thread] = nil
-		done(group)
+		scheduler.insist(leave, thread, group)
 	end
 end)
 
@@ -56,9 +53,13 @@ end)
 function waitgroup:fork(fn)
 	check.that(getmetatable(self) == mt, "waitgroup:fork", "the first argument", "a wait group, as in wg:fork(fn)", self)
 	check.type("waitgroup:fork", "the first argument", fn, "function")
-	self.count = self.count + 1
 	local thread = task.fork(member, fn)
-	groups[thread] = self
+	local counted, problem = pcall(rawset, groups, thread, self)
+	if not counted then
+		task.cancel(thread)
+		error(problem, 0)
+	end
+	self.count = self.count + 1
 	return thread
 end
 
