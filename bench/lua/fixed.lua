@@ -9,8 +9,8 @@ local cluster = require "silly.net.cluster"
 local task = require "silly.task"
 local zproto = require "zproto"
 
-local CALLS = 20000
-local MESSAGES = 2000
+local CALLS = 5000
+local MESSAGES = 1000
 
 local SCHEMA = [[
 item {

@@ -129,7 +129,9 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
     let place = |id: &Id| u64::from(slot(*id));
     match event {
         Event::Awake { timer } => parcel(AWAKE, &[place(timer)], Middle::Nothing, None),
-        Event::Alarm { timer } => parcel(ALARM, &[place(timer), timer.to_bits()], Middle::Nothing, None),
+        Event::Alarm { timer } => {
+            parcel(ALARM, &[place(timer), timer.to_bits()], Middle::Nothing, None)
+        }
         Event::Accepted { peer, fd, remote } => {
             hold.text = remote.to_string();
             let text: *const [u8] = hold.text.as_bytes();
@@ -140,7 +142,9 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
             let text: *const [u8] = hold.text.as_bytes();
             parcel(CONNECTED, &[place(peer), *fd], Middle::Nothing, Some(text))
         }
-        Event::Closed { peer, errno } => parcel(CLOSED, &[place(peer), *errno as u64], Middle::Nothing, None),
+        Event::Closed { peer, errno } => {
+            parcel(CLOSED, &[place(peer), *errno as u64], Middle::Nothing, None)
+        }
         Event::Request { peer, fd, session, cmd, trace, data } => {
             let data: *const [u8] = node.reactor.bytes(*data);
             let numbers = [place(peer), *fd, u64::from(*session), u64::from(*cmd)];
@@ -159,8 +163,12 @@ fn unpack(hold: &mut Hold) -> Option<Parcel> {
         Event::StreamAccepted { door, stream } => {
             parcel(STREAM_ACCEPTED, &[door.to_bits(), stream.to_bits()], Middle::Nothing, None)
         }
-        Event::StreamReady { stream } => parcel(STREAM_READY, &[place(stream)], Middle::Nothing, None),
-        Event::StreamDialed { attempt } => parcel(STREAM_DIALED, &[place(attempt)], Middle::Nothing, None),
+        Event::StreamReady { stream } => {
+            parcel(STREAM_READY, &[place(stream)], Middle::Nothing, None)
+        }
+        Event::StreamDialed { attempt } => {
+            parcel(STREAM_DIALED, &[place(attempt)], Middle::Nothing, None)
+        }
         Event::Log { text } => {
             let text: *const [u8] = text.as_bytes();
             parcel(LOG, &[], Middle::Nothing, Some(text))

@@ -22,7 +22,29 @@ pub(super) const FUNCTIONS: [Function; 6] = [
     (c"trace_text", trace_text),
 ];
 
-/// `call(peer, cmd, trace, data, timeout, in_handler)`: the slot to wait on, or nil and the reason.
+/// Whether this file sees to it that only a task waits; elsewhere Lua looks before it calls.
+pub(super) const SEES_TASKS: bool =
+    cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
+
+/// Whether the running coroutine is the task at `index`, and may wait.
+///
+/// # Safety
+/// `state` is valid, `index` an argument. Never raises.
+unsafe fn may_wait(state: *mut lua_State, index: c_int) -> bool {
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    // SAFETY: as the caller promises.
+    unsafe {
+        ffi::lua_tothread(state, index) == state && ffi::lua_isyieldable(state) != 0
+    }
+    #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+    {
+        let _ = (state, index);
+        true
+    }
+}
+
+/// `call(peer, cmd, trace, data, timeout, in_handler, task)`: the slot to wait on, or nil and the
+/// reason; nothing when the task cannot wait here.
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
     // SAFETY: see `submit`.
     unsafe { submit(state, Kind::Call, c"cluster.call") }
@@ -40,6 +62,9 @@ unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
     // SAFETY: the data is on the stack until this returns, the node's borrow ends before anything
     // that may raise, and the reason is pushed from where it is kept.
     unsafe {
+        if !may_wait(state, 7) {
+            return 0;
+        }
         let Some(cmd) = integer(state, 2) else {
             return misfit(state, name, c"must return an integer command first", 2);
         };
@@ -110,13 +135,17 @@ unsafe fn misfit(state: *mut lua_State, name: &CStr, wanted: &CStr, index: c_int
 }
 
 /// `respond(fd, session, data or nil)`: true, and the request is over; or nil and why the answer cannot
-/// be sent, and it is not.
+/// be sent, and it is not. No reason: the data is no string.
 unsafe extern "C-unwind" fn respond(state: *mut lua_State) -> c_int {
     // SAFETY: as `submit`.
     unsafe {
         let link = Id::from_bits(integer(state, 1).unwrap_or(0) as u64);
         let session = integer(state, 2).unwrap_or(0) as u32;
         let answer = bytes(state, 3);
+        if answer.is_none() && ffi::lua_isnoneornil(state, 3) == 0 {
+            ffi::lua_pushnil(state);
+            return 1;
+        }
         let hold = hold(state);
         let refused = match hold.node.try_borrow_mut() {
             Ok(mut node) => {

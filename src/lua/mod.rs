@@ -62,6 +62,7 @@ fn open(lua: &Lua) -> Result<Table> {
     core.raw_set("version", env!("CARGO_PKG_VERSION"))?;
     core.raw_set("gitsha1", env!("SILLY_GITSHA1"))?;
     core.raw_set("pid", std::process::id())?;
+    core.raw_set("sees_tasks", hot::SEES_TASKS)?;
     time::register(lua, &core, &shared)?;
     turns::register(lua, &core, &shared)?;
     cluster::register(lua, &core, &shared)?;
@@ -72,6 +73,7 @@ fn open(lua: &Lua) -> Result<Table> {
     events::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &events::FUNCTIONS)?;
+    raw::register(lua, &core, &shared, &turns::FUNCTIONS)?;
     errno::register(lua, &core)?;
     log::register(lua, &core, &shared)?;
     signal::register(lua, &core, &shared)?;

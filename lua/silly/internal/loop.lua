@@ -31,7 +31,8 @@ local loop = {
 }
 core.loaded.loop = loop
 
-local next_event, drain, ready = core.next, scheduler.drain, scheduler.queue
+local next_event, native_turn, native_alive = core.next, core.turn, core.alive
+local drain, ready = scheduler.drain, scheduler.queue
 local insist, resume, states = scheduler.insist, scheduler.resume, scheduler.status
 -- Some hosts have no such libraries, and scripts may take them away.
 local stdout, exit = io and io.stdout, os and os.exit
@@ -59,9 +60,10 @@ function loop.on(kind, handler, fallback)
 	handlers[kind], fallbacks[kind] = handler, fallback
 end
 
---- The event in hand: its kind, until it is somebody's, and its first arguments. Never nil, since to set
---- a field again may need memory.
-local hand = { kind = false, first = false, second = false }
+--- The event in hand: its kind, until it is somebody's, and its first arguments. The kind is never nil,
+--- since to set a field again may need memory.
+local hand = { kind = false }
+local first, second
 
 --- The same for those who take events over: a function in between would be felt in every message.
 loop.hand = hand
@@ -108,7 +110,7 @@ end
 function loop.forsake()
 	local fallback = fallbacks[hand.kind]
 	if fallback then
-		fallback(hand.first, hand.second)
+		fallback(first, second)
 	end
 	hand.kind = false
 end
@@ -158,7 +160,7 @@ local function deliver()
 		if not kind then
 			return false
 		end
-		hand.kind, hand.first, hand.second = kind, a or false, b or false
+		hand.kind, first, second = kind, a, b
 		local waiting = waits[kind]
 		if waiting then
 			wake(waiting, a, b, c)
@@ -176,30 +178,32 @@ end
 --- One turn; waits at most so many milliseconds, or as long as it takes with nil.
 local function turn(wait)
 	loop.ran = true
-	drain()
+	if ready.count > 0 then
+		drain()
+	end
 	if scheduler.stopped then
 		return
 	end
-	local ok, why = core.turn(ready.count > 0 and 0 or wait)
-	if not ok then
+	local why = native_turn(ready.count > 0 and 0 or wait)
+	if why then
 		error("silly: " .. why, 0)
 	end
 	repeat
-		local fine, result, problem = pcall(deliver)
-		if fine and result then
-			error(problem, 0)
-		elseif not fine then
-			note(result)
+		local fine, foreign, problem = pcall(deliver)
+		if not fine then
+			note(foreign)
 			if failures > TRIES then
 				error(trouble, 0)
 			end
+		elseif foreign then
+			error(problem, 0)
 		end
 	until fine
 end
 
 --- True while something can still happen.
 function loop.pending()
-	return not scheduler.stopped and (ready.count > 0 or core.alive())
+	return not scheduler.stopped and (ready.count > 0 or native_alive())
 end
 
 --- Tasks that wait for a wakeup that cannot come: says where, once each.
@@ -237,11 +241,13 @@ local function work()
 		return true, problem
 	end
 	drain()
-	while loop.pending() do
+	while not scheduler.stopped and (ready.count > 0 or native_alive()) do
 		flush() -- what was printed must not wait as long as we do
 		turn(nil)
 		hardship = 0
-		drain()
+		if ready.count > 0 then
+			drain()
+		end
 	end
 	return false
 end

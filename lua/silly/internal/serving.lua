@@ -88,13 +88,13 @@ local function process()
 		if not number then
 			note(log.DEBUG, peer, session, cmd, "no answer: " .. tostring(out))
 			out = nil
-		elseif type(out) ~= "string" then
-			note(log.ERROR, peer, session, cmd, "marshal of the answer: a string wanted, got " .. type(out))
-			out = nil
+		elseif out == nil then
+			out = false -- no string either
 		end
 	end
 	local sent, why = respond(fd, session, out)
 	if not sent then
+		why = why or "marshal of the answer: a string wanted, got " .. (out and type(out) or "none")
 		note(log.ERROR, peer, session, cmd, why)
 		respond(fd, session, nil)
 	end

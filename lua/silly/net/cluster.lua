@@ -64,7 +64,7 @@ local NUMBERS = {
 local LISTENER = {}
 local PEER = peers.ID
 
-local native_call, native_send = core.call, core.send
+local native_call, native_send, sees_tasks = core.call, core.send, core.sees_tasks
 local enter, suspend, wake = scheduler.task, scheduler.suspend, loop.wake
 local traces, owed = scheduler.traces, serving.owed
 
@@ -311,7 +311,10 @@ local function request(name, native, peer, cmd, obj, limit)
 	if not marshal then
 		demand_serve(name)
 	end
-	local task = enter(name)
+	local task = scheduler.current
+	if not (task and sees_tasks) then
+		enter(name)
+	end
 	local id = type(peer) == "table" and peer[PEER] or identify(name, peer)
 	if limit ~= nil then
 		limit = check.integer(name, "the timeout", limit, 1, LONGEST_TIMEOUT)
@@ -320,9 +323,11 @@ local function request(name, native, peer, cmd, obj, limit)
 	if not number then
 		return nil, data
 	end
-	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout, owed[task])
+	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout, owed[task], task)
 	if not slot then
-		if why == "peer closed" then
+		if not why then
+			enter(name) -- says what is wrong
+		elseif why == "peer closed" then
 			-- Its CLOSED may be on the way still. A script that asks for as long as there is an fd would
 			-- never let it arrive, since a call that is refused waits for nothing.
 			peer.fd = nil
