@@ -45,6 +45,9 @@ impl Cluster {
     /// that are made from now on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+        for door in self.doors.iter() {
+            door.keep_alive(limits.keepalive);
+        }
         // Where requests wait there may be room now, which the next look at each finds.
         for peer in self.peers.iter().filter(|peer| !peer.is_idle()) {
             if let State::Up { link } = peer.state
@@ -66,6 +69,7 @@ impl Cluster {
         let listener = bound
             .map_err(|refusal| refusal.to_string())?
             .map_err(|error| format!("listen {address}: {}", errno::reason(&error)))?;
+        listener.keep_alive(self.limits.keepalive);
         let local = listener.local();
         let id =
             self.doors.insert_with(|id| Door::new(listener, reactor.source(Key::Door(id.slot()))));

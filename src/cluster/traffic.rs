@@ -73,6 +73,9 @@ impl Cluster {
         match dialed.outcome {
             Ok((stream, remote)) => {
                 let connection = Connection::new(stream, remote);
+                if let Some(limit) = self.limits.keepalive {
+                    connection.keep_alive(limit);
+                }
                 let link = self.establish(reactor, peer, connection, false);
                 self.totals.connects += 1;
                 if let Some(known) = self.peers.get_mut(peer)
@@ -125,9 +128,6 @@ impl Cluster {
         connection: Connection,
         incoming: bool,
     ) -> Id {
-        if let Some(limit) = self.limits.keepalive {
-            connection.keep_alive(limit);
-        }
         let link = self.links.insert_with(|id| {
             let source = reactor.source(Key::Link(id.slot()));
             Link::new(peer, Socket::new(connection, source), incoming)
@@ -140,7 +140,7 @@ impl Cluster {
 
     /// Takes a connection in. It may be gone already, but what it brought is still there.
     fn welcome(&mut self, reactor: &mut Reactor, stream: TcpStream, remote: SocketAddr) {
-        let connection = Connection::new(stream, remote);
+        let connection = Connection::accepted(stream, remote, self.limits.keepalive);
         let peer = self.peers.insert(Peer::accepted());
         let link = self.establish(reactor, peer, connection, true);
         self.totals.accepts += 1;

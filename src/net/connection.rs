@@ -12,10 +12,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::keepalive;
+use super::listener::INHERITED;
 
 /// How much one read asks of the kernel. Smaller costs a system call per few messages under load;
 /// larger lets one busy connection hold up the others for longer.
@@ -51,6 +53,26 @@ impl Connection {
     pub fn new(stream: TcpStream, remote: SocketAddr) -> Connection {
         // Fails only on a connection that is gone already, which the first read will tell.
         let _ = stream.set_nodelay(true);
+        Connection::over(stream, remote)
+    }
+
+    /// The same for one that has come in; `keepalive` is what its listener was told.
+    pub fn accepted(
+        stream: TcpStream,
+        remote: SocketAddr,
+        keepalive: Option<Duration>,
+    ) -> Connection {
+        if INHERITED {
+            return Connection::over(stream, remote);
+        }
+        let connection = Connection::new(stream, remote);
+        if let Some(limit) = keepalive {
+            connection.keep_alive(limit);
+        }
+        connection
+    }
+
+    fn over(stream: TcpStream, remote: SocketAddr) -> Connection {
         Connection {
             stream,
             remote,
@@ -65,7 +87,7 @@ impl Connection {
     /// not taken anything of what is queued for it. In whole seconds, from two on.
     pub fn keep_alive(&self, limit: Duration) {
         // Fails only where setting NODELAY does.
-        let _ = keepalive::watch(&self.stream, limit);
+        let _ = keepalive::watch(SockRef::from(&self.stream), limit);
     }
 
     /// The other end's address.

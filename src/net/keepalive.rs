@@ -8,14 +8,13 @@ use std::io;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 
 /// So many probes fit into the last half of the limit, so that one that gets lost ends nothing.
 const PROBES: u64 = 4;
 
 /// Has the connection end with a timeout when the other end's kernel has not been heard of for
 /// `limit`, or has not taken anything of what is queued for it. In whole seconds, from two on.
-pub(super) fn watch(stream: &TcpStream, limit: Duration) -> io::Result<()> {
+pub(super) fn watch(socket: SockRef<'_>, limit: Duration) -> io::Result<()> {
     // Whole seconds are all that the kernel takes; the last probe is due when the limit is over.
     let seconds = limit.as_secs();
     let interval = (seconds / (2 * PROBES)).max(1);
@@ -25,11 +24,18 @@ pub(super) fn watch(stream: &TcpStream, limit: Duration) -> io::Result<()> {
         .with_time(Duration::from_secs(first))
         .with_interval(interval)
         .with_retries(PROBES as u32);
-    let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&probes)?;
     // It decides in place of the number of probes. The kernel looks only when a probe is due, and
     // would miss a limit that ends at that very moment by a hair.
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(limit.saturating_sub(interval / 2)))?;
+    Ok(())
+}
+
+/// Takes that back.
+pub(super) fn unwatch(socket: SockRef<'_>) -> io::Result<()> {
+    socket.set_keepalive(false)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(None)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
@@ -40,6 +41,12 @@ impl Door {
     pub fn new(listener: Listener, source: Arc<Source>) -> Door {
         let waker = Waker::from(Arc::clone(&source));
         Door { listener, source, waker, troubled: false }
+    }
+
+    /// What connections that come in from now on are told of silence; see
+    /// [`Listener::keep_alive`].
+    pub fn keep_alive(&self, limit: Option<Duration>) {
+        self.listener.keep_alive(limit);
     }
 
     /// Has it looked after in this turn, though its waker has not spoken.
