@@ -115,10 +115,21 @@ impl Node {
         }
     }
 
+    /// Puts back the event that was taken last.
+    pub fn put_back(&mut self, event: Event) {
+        self.reactor.put_back(event);
+    }
+
     /// An event that was taken could not be handed over, because Lua has no memory for what it
-    /// carries. Returns what is to be handed over in its place and needs none.
+    /// carries or to go on with whoever waits for it. Returns what is to be handed over in its place:
+    /// itself, where it carries nothing.
     pub fn lose(&mut self, event: Event) -> Option<Event> {
-        self.rooms.cluster.lose(&mut self.reactor, event)
+        match event {
+            Event::Awake { .. } | Event::StreamReady { .. } | Event::StreamDialed { .. } => {
+                Some(event)
+            }
+            _ => self.rooms.cluster.lose(&mut self.reactor, event),
+        }
     }
 
     /// True while something can still happen without anybody doing anything.

@@ -153,6 +153,7 @@ impl Cluster {
                 let why = Reason::Other("not enough memory".into());
                 return Some(Event::Failed { request, why });
             }
+            Event::Done { .. } => return Some(event),
             _ => {}
         }
         None

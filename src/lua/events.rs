@@ -9,6 +9,7 @@ use crate::reactor::event::Event;
 use crate::registry::Id;
 
 use super::raw::{Function, Hold, hold};
+use super::resume::{self, Course};
 use super::{slot, trace};
 
 /// The kinds of events as Lua sees them, by name in `core.events`.
@@ -27,8 +28,13 @@ const STREAM_ACCEPTED: i64 = 12;
 const STREAM_READY: i64 = 13;
 const STREAM_DIALED: i64 = 14;
 const SIGNAL: i64 = 15;
+// No events, but what Lua is to do before it asks for the next one: run what is ready, see what a task
+// has done other than to wait, make another coroutine for the pool.
+const READY: i64 = 16;
+const LOOK: i64 = 17;
+const FEED: i64 = 18;
 
-const NAMES: [(&str, i64); 15] = [
+const NAMES: [(&str, i64); 18] = [
     ("AWAKE", AWAKE),
     ("ALARM", ALARM),
     ("ACCEPTED", ACCEPTED),
@@ -44,6 +50,9 @@ const NAMES: [(&str, i64); 15] = [
     ("STREAM_READY", STREAM_READY),
     ("STREAM_DIALED", STREAM_DIALED),
     ("SIGNAL", SIGNAL),
+    ("READY", READY),
+    ("LOOK", LOOK),
+    ("FEED", FEED),
 ];
 
 /// What this file adds to the native table.
@@ -60,12 +69,43 @@ pub(super) fn register(lua: &Lua, core: &Table) -> Result<()> {
 
 /// One event in the form in which it is pushed. It owns nothing: the bytes belong to the arena or
 /// to the hold, and both keep them until the next event is asked for.
-struct Parcel {
-    kind: i64,
-    numbers: [u64; 4],
+pub(super) struct Parcel {
+    pub(super) kind: i64,
+    pub(super) numbers: [u64; 4],
     count: usize,
     middle: Middle,
     bytes: Option<*const [u8]>,
+}
+
+impl Parcel {
+    /// Pushes the parts from number `first` on, and says how many.
+    ///
+    /// # Safety
+    /// The state has room for them. May raise; the caller owns nothing.
+    pub(super) unsafe fn push(&self, state: *mut lua_State, first: usize) -> c_int {
+        let mut pushed = 0;
+        // SAFETY: as the caller promises. The bytes are copied by lua_pushlstring before Lua code (a
+        // finaliser) could run, except on 5.1 and LuaJIT, where one that drove the loop itself is
+        // refused by the Lua side, and one that ends it leaves them where they are.
+        unsafe {
+            for number in self.numbers.iter().take(self.count).skip(first) {
+                ffi::lua_pushinteger(state, *number as ffi::lua_Integer);
+                pushed += 1;
+            }
+            match self.middle {
+                Middle::Nothing => {}
+                Middle::Trace(id) => trace::push(state, id),
+                Middle::True => ffi::lua_pushboolean(state, 1),
+                Middle::Nil => ffi::lua_pushnil(state),
+            }
+            pushed += c_int::from(!matches!(self.middle, Middle::Nothing));
+            if let Some(bytes) = self.bytes {
+                ffi::lua_pushlstring(state, bytes.cast(), bytes.len());
+                pushed += 1;
+            }
+        }
+        pushed
+    }
 }
 
 /// What stands between the numbers and the bytes.
@@ -79,37 +119,54 @@ enum Middle {
     Nil,
 }
 
-/// `next()`: the next event's kind and parts, or nil when there is none left.
+/// `next(waits, states, scheduler, books, pool)`: the next event's kind and parts, or nil when there is
+/// none left. Those whose task is known go to it at once, see `resume`, and are not returned.
 unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
-    // SAFETY: the parcel owns nothing and no borrow is alive while values are pushed. The bytes
-    // it points to are copied by lua_pushlstring before Lua code (a finaliser) could run, except
-    // on 5.1 and LuaJIT, where one that drove the loop itself is refused by the Lua side, and
-    // one that ends it leaves them where they are.
+    // SAFETY: the parcel owns nothing, and no borrow is alive while values are pushed or tasks run.
     unsafe {
-        let Some(parcel) = unpack(hold(state)) else {
-            ffi::lua_pushnil(state);
-            return 1;
-        };
-        hold(state).pushing = true;
-        ffi::lua_pushinteger(state, parcel.kind as ffi::lua_Integer);
-        let mut pushed = 1;
-        for number in parcel.numbers.iter().take(parcel.count) {
-            ffi::lua_pushinteger(state, *number as ffi::lua_Integer);
-            pushed += 1;
+        let hold: *mut Hold = hold(state);
+        loop {
+            let Some(parcel) = unpack(&mut *hold) else {
+                ffi::lua_pushnil(state);
+                return 1;
+            };
+            (*hold).pushing = true;
+            let course = match parcel.kind {
+                REPLY | DONE | FAILED | AWAKE | STREAM_READY | STREAM_DIALED => {
+                    resume::wake(state, hold, &parcel)
+                }
+                REQUEST => resume::begin(state, hold, &parcel),
+                _ => Course::Script,
+            };
+            let (kind, parts) = match course {
+                Course::Next => continue,
+                Course::Ready => (READY, 0),
+                Course::Look => (LOOK, 3),
+                Course::Feed => {
+                    put_back(&mut *hold);
+                    (FEED, 0)
+                }
+                Course::Script => {
+                    ffi::lua_pushinteger(state, parcel.kind as ffi::lua_Integer);
+                    let parts = parcel.push(state, 0);
+                    (*hold).pushing = false;
+                    return 1 + parts;
+                }
+            };
+            ffi::lua_pushinteger(state, kind as ffi::lua_Integer);
+            ffi::lua_insert(state, -1 - parts);
+            return 1 + parts;
         }
-        match parcel.middle {
-            Middle::Nothing => {}
-            Middle::Trace(id) => trace::push(state, id),
-            Middle::True => ffi::lua_pushboolean(state, 1),
-            Middle::Nil => ffi::lua_pushnil(state),
-        }
-        pushed += c_int::from(!matches!(parcel.middle, Middle::Nothing));
-        if let Some(bytes) = parcel.bytes {
-            ffi::lua_pushlstring(state, bytes.cast(), bytes.len());
-            pushed += 1;
-        }
-        hold(state).pushing = false;
-        pushed
+    }
+}
+
+/// Gives the event in hand back, to be taken again.
+fn put_back(hold: &mut Hold) {
+    hold.pushing = false;
+    if let Some(event) = hold.current.take()
+        && let Ok(mut node) = hold.node.try_borrow_mut()
+    {
+        node.put_back(event);
     }
 }
 

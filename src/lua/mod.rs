@@ -20,6 +20,7 @@ mod guest;
 mod hot;
 mod log;
 mod raw;
+mod resume;
 mod signal;
 mod stream;
 mod tcp;

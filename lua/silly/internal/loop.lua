@@ -32,7 +32,7 @@ local loop = {
 core.loaded.loop = loop
 
 local next_event, native_turn, native_alive = core.next, core.turn, core.alive
-local drain, ready = scheduler.drain, scheduler.queue
+local drain, books, pool = scheduler.drain, scheduler.books, scheduler.pool
 local insist, resume, states = scheduler.insist, scheduler.resume, scheduler.status
 -- Some hosts have no such libraries, and scripts may take them away.
 local stdout, exit = io and io.stdout, os and os.exit
@@ -47,8 +47,13 @@ end
 local handlers, fallbacks = {}, {}
 
 --- Who waits for the events of a kind, by native slot.
----@type table<integer, table<integer, thread>>
+---@type table<integer, table>
 local waits = {}
+
+-- What the native side asks for between events.
+handlers[core.events.READY] = function() end
+handlers[core.events.LOOK] = scheduler.look
+handlers[core.events.FEED] = scheduler.feed
 
 --- Says who takes the events of one kind.
 ---@param kind integer one of core.events
@@ -60,22 +65,17 @@ function loop.on(kind, handler, fallback)
 	handlers[kind], fallbacks[kind] = handler, fallback
 end
 
---- The event in hand: its kind, until it is somebody's, and its first arguments. The kind is never nil,
---- since to set a field again may need memory.
-local hand = { kind = false }
-local first, second
-
---- The same for those who take events over: a function in between would be felt in every message.
-loop.hand = hand
+--- The event in hand: its kind, until it is somebody's, and its first arguments.
+local hand, first, second
 
 --- True while the event in hand is of this kind.
 function loop.holds(kind)
-	return hand.kind == kind
+	return hand == kind
 end
 
 --- The event in hand is somebody's now.
 function loop.settle()
-	hand.kind = false
+	hand = nil
 end
 
 --- Hands the event in hand to the task that waits for it on a native slot, unless that has been cancelled
@@ -86,7 +86,7 @@ local function wake(waiting, slot, value, problem)
 	local thread = waiting[slot]
 	if states[thread] and not scheduler.stopped then
 		scheduler.current = thread
-		waiting[slot], hand.kind = nil, false
+		waiting[slot], hand = nil, nil
 		return resume(thread, value, problem) -- in this function's place: it needs no memory for another one
 	end
 	waiting[slot] = nil
@@ -98,21 +98,24 @@ loop.wake = wake
 --- event carries besides.
 ---@param kind integer one of core.events
 ---@param waiting table<integer, thread> who waits on each slot
----@param fallback fun(slot: integer)? as of loop.on; wakes the task with nothing by default
-function loop.on_wait(kind, waiting, fallback)
+function loop.on_wait(kind, waiting)
 	waits[kind] = waiting
-	fallbacks[kind] = fallback or function(slot)
-		return wake(waiting, slot)
-	end
+end
+
+--- Says what handles requests, each in a task of its own that begins at once.
+---@param kind integer
+---@param service table what src/lua/resume.rs says
+function loop.on_request(kind, service)
+	waits[kind] = service
 end
 
 --- The event in hand will be nobody's.
 function loop.forsake()
-	local fallback = fallbacks[hand.kind]
+	local fallback = fallbacks[hand]
 	if fallback then
 		fallback(first, second)
 	end
-	hand.kind = false
+	hand = nil
 end
 
 local function report_loss(problem)
@@ -156,19 +159,14 @@ local function deliver()
 	end
 	-- In this function's own variables, so that nothing can fail before the event is in hand.
 	repeat
-		local kind, a, b, c, d, e, f = next_event()
+		local kind, a, b, c, d, e, f = next_event(waits, states, scheduler, books, pool)
 		if not kind then
 			return false
 		end
-		hand.kind, first, second = kind, a, b
-		local waiting = waits[kind]
-		if waiting then
-			wake(waiting, a, b, c)
-		else
-			handlers[kind](a, b, c, d, e, f)
-		end
-		hand.kind = false
-		if ready.count > 0 then
+		hand, first, second = kind, a, b
+		handlers[kind](a, b, c, d, e, f)
+		hand = nil
+		if books[1] > 0 then
 			drain()
 		end
 	until scheduler.stopped
@@ -178,13 +176,13 @@ end
 --- One turn; waits at most so many milliseconds, or as long as it takes with nil.
 local function turn(wait)
 	loop.ran = true
-	if ready.count > 0 then
+	if books[1] > 0 then
 		drain()
 	end
 	if scheduler.stopped then
 		return
 	end
-	local why = native_turn(ready.count > 0 and 0 or wait)
+	local why = native_turn(books[1] > 0 and 0 or wait)
 	if why then
 		error("silly: " .. why, 0)
 	end
@@ -203,7 +201,7 @@ end
 
 --- True while something can still happen.
 function loop.pending()
-	return not scheduler.stopped and (ready.count > 0 or native_alive())
+	return not scheduler.stopped and (books[1] > 0 or native_alive())
 end
 
 --- Tasks that wait for a wakeup that cannot come: says where, once each.
@@ -241,11 +239,11 @@ local function work()
 		return true, problem
 	end
 	drain()
-	while not scheduler.stopped and (ready.count > 0 or native_alive()) do
+	while not scheduler.stopped and (books[1] > 0 or native_alive()) do
 		flush() -- what was printed must not wait as long as we do
 		turn(nil)
 		hardship = 0
-		if ready.count > 0 then
+		if books[1] > 0 then
 			drain()
 		end
 	end
@@ -304,7 +302,7 @@ function loop.timeout()
 	if scheduler.stopped then
 		return nil
 	end
-	return ready.count > 0 and 0 or core.timeout()
+	return books[1] > 0 and 0 or core.timeout()
 end
 
 --- A descriptor that is readable whenever a step would do something.

@@ -27,8 +27,13 @@ local co_yieldable = coroutine.isyieldable -- absent before 5.3
 local co_close = coroutine.close -- absent before 5.4
 local traceback = debug and debug.traceback
 
---- What tells our yields from a script's own.
-local SUSPEND = {}
+--- What native code looks at, too (src/lua/resume.rs): how many tasks are ready, below zero once the
+--- loop has ended; how many coroutines are in the pool; the state of a task that runs, and the
+--- scheduler's field of the current one. The table itself is what a task yields to wait, and tells that
+--- from a script's own yields.
+local READY, POOLED = 1, 2
+local books = { 0, 0, "RUN", "current" }
+local SUSPEND = books
 
 --- Yielded only to learn whether a yield is possible, and answered at once.
 local PROBE = {}
@@ -66,7 +71,7 @@ scheduler.status = status
 scheduler.traces = traces
 
 -- Of full length from the start: a task that ends must not need memory for that.
-local pool, pooled = {}, 0
+local pool = {}
 for index = 1, POOL_LIMIT do
 	pool[index] = false
 end
@@ -74,7 +79,6 @@ end
 -- The ready queue, first come first served: one array each of threads, of what their yield
 -- returns or their function gets, and of the function of those not begun yet (else false).
 local threads, values, functions = {}, {}, {}
-local ready = { count = 0 }
 local spare_threads, spare_values, spare_functions = {}, {}, {}
 
 --- How many of the spare ones the drain under way has begun with.
@@ -102,9 +106,13 @@ local function body()
 	repeat
 		do
 			-- Gone with the block: a coroutine in the pool keeps nothing of its last task alive.
-			local fn, argument = co_yield(SUSPEND)
+			local fn, a, b, c, d, e, f = co_yield(SUSPEND)
 			begun = true
-			fn(argument)
+			if b == nil then
+				fn(a)
+			else
+				fn(a, b, c, d, e, f) -- a request's, which have all of them
+			end
 		end
 		status[thread] = nil
 		if traces[thread] then
@@ -113,12 +121,11 @@ local function body()
 		if returned then
 			returned(thread)
 		end
-		local full = pooled >= POOL_LIMIT
-		if not full then
-			pooled = pooled + 1
-			pool[pooled] = thread
+		local place = books[POOLED] + 1
+		if place <= POOL_LIMIT then
+			pool[place], books[POOLED] = thread, place
 		end
-	until full
+	until place > POOL_LIMIT
 	return SUSPEND
 end
 
@@ -137,13 +144,18 @@ end
 --- A coroutine that waits for a function. One from the pool may be dead: its last owner has kept it and
 --- closed or resumed it.
 local function obtain()
-	if pooled == 0 then
+	local place = books[POOLED]
+	if place == 0 then
 		return create()
 	end
-	local thread = pool[pooled]
-	pool[pooled] = false
-	pooled = pooled - 1
+	local thread = pool[place]
+	pool[place], books[POOLED] = false, place - 1
 	return thread
+end
+
+--- Has the pool hold a coroutine.
+function scheduler.feed()
+	pool[1], books[POOLED] = create(), 1
 end
 
 --- Called with each task that ends otherwise than by returning, before its coroutine is closed. One
@@ -211,7 +223,7 @@ local function fail(thread, problem)
 end
 
 --- What becomes of the current task, other than that it waits as usual.
-local function look(thread, ok, yielded)
+function scheduler.look(thread, ok, yielded)
 	while yielded == PROBE do
 		ok, yielded = co_resume(thread)
 	end
@@ -223,6 +235,8 @@ local function look(thread, ok, yielded)
 	end
 	scheduler.current = nil
 end
+
+local look = scheduler.look
 
 --- Goes on with a task until it waits or ends. It is the current one already and its status is "RUN".
 --- Whoever calls this makes it so before anything else lets go of the task: even that may want memory,
@@ -257,13 +271,13 @@ function scheduler.recover(problem)
 	scheduler.current = nil
 	for index = 1, generation do
 		if spare_threads[index] then
-			local place = ready.count + 1
+			local place = books[READY] + 1
 			threads[place], values[place] = spare_threads[index], spare_values[index]
 			functions[place] = spare_functions[index]
 			if status[spare_threads[index]] then
 				status[spare_threads[index]] = "READY"
 			end
-			ready.count = place
+			books[READY] = place
 			spare_threads[index], spare_values[index], spare_functions[index] = nil, nil, nil
 		end
 	end
@@ -292,10 +306,10 @@ end
 --- Appends a task to the ready queue: all of it, or nothing where there is no memory for that.
 local function enqueue(thread, value, fn)
 	if not scheduler.stopped then
-		local place = ready.count + 1
+		local place = books[READY] + 1
 		threads[place], values[place], functions[place] = thread, value, fn
 		status[thread] = "READY"
-		ready.count = place
+		books[READY] = place
 		if bell then
 			bell()
 		end
@@ -336,25 +350,26 @@ end
 
 --- How many tasks are ready. One that was cancelled counts until its turn would have come.
 function scheduler.count()
-	return ready.count
+	return math.max(books[READY], 0)
 end
 
---- The same for the loop to look at: a function in between would be felt in every event.
-scheduler.queue = ready
+--- The same for the loop and the native side to look at: a function in between would be felt in every
+--- event.
+scheduler.books, scheduler.pool = books, pool
 
 --- Drops every ready task.
 function scheduler.stop()
 	scheduler.stopped = true
-	threads, values, functions, ready.count = {}, {}, {}, 0
+	threads, values, functions, books[READY] = {}, {}, {}, -1
 	generation = 0
 end
 
 --- Runs everything that is ready, and what that makes ready in turn.
 function scheduler.drain()
 	local done = 0
-	while ready.count > 0 and done < DRAIN_LIMIT do
-		local now_threads, now_values, now_functions, now = threads, values, functions, ready.count
-		threads, values, functions, ready.count = spare_threads, spare_values, spare_functions, 0
+	while books[READY] > 0 and done < DRAIN_LIMIT do
+		local now_threads, now_values, now_functions, now = threads, values, functions, books[READY]
+		threads, values, functions, books[READY] = spare_threads, spare_values, spare_functions, 0
 		spare_threads, spare_values, spare_functions = now_threads, now_values, now_functions
 		generation = now
 		for index = 1, now do

@@ -15,7 +15,6 @@ local serving = {}
 core.loaded.serving = serving
 
 local respond, events = core.respond, core.events
-local hand = loop.hand
 local traces = scheduler.traces
 
 --- What serve has set.
@@ -54,20 +53,12 @@ local function note(level, peer, session, cmd, text)
 	end
 end
 
---- The request that the next task takes. It does so at once, so these serve all requests, which is
---- cheaper than handing so much through a coroutine.
-local next_peer, next_fd, next_session, next_cmd, next_trace, next_data
-
---- Handles one request, and answers it where there is an answer.
-local function process()
+--- Handles one request, and answers it where there is an answer. It is the task's debt already.
+local function process(peer, fd, session, cmd, trace, data)
 	local task = scheduler.current
-	local peer, fd, session, cmd, data = next_peer, next_fd, next_session, next_cmd, next_data
-	owed[task], patrons[task] = fd, peer
-	hand.kind = false -- from here on it is owed
-	if next_trace ~= 0 then
-		traces[task] = next_trace
+	if trace ~= 0 then
+		traces[task] = trace
 	end
-	next_peer, next_data = nil, nil -- nothing here keeps them
 	local body, problem = unmarshal("request", cmd, data)
 	local out
 	if body == nil or body == false then
@@ -115,7 +106,7 @@ end
 scheduler.watch(function(task, failed)
 	local fd, duty, peer = owed[task], duties[task], patrons[task]
 	if not (fd or duty) then
-		if failed and (loop.holds(events.REQUEST) or loop.holds(events.ACCEPTED)) then
+		if failed and loop.holds(events.ACCEPTED) then
 			loop.forsake() -- it had no memory to begin with
 		end
 		return
@@ -132,19 +123,9 @@ scheduler.watch(function(task, failed)
 	return ("[cluster] %s of %s"):format(duty, peers.name(peer))
 end)
 
-local start, by_slot = scheduler.start, peers.by_slot
+local start = scheduler.start
 
---- A request has come, from the peer in a native slot.
-function serving.request(slot, fd, session, cmd, trace, data)
-	next_peer, next_fd, next_session = by_slot[slot], fd, session
-	next_cmd, next_trace, next_data = cmd, trace, data
-	return start(process)
-end
-
---- One that no task could take over.
-function serving.forsake_request(_, fd)
-	respond(fd, 0, nil)
-end
+loop.on_request(events.REQUEST, { process, peers.by_slot, owed, patrons })
 
 --- A connection has come in.
 function serving.accepted(slot, id, fd, address)

@@ -65,7 +65,7 @@ local LISTENER = {}
 local PEER = peers.ID
 
 local native_call, native_send, sees_tasks = core.call, core.send, core.sees_tasks
-local enter, suspend, wake = scheduler.task, scheduler.suspend, loop.wake
+local enter, suspend = scheduler.task, scheduler.suspend
 local traces, owed = scheduler.traces, serving.owed
 
 --- What serve has set; the functions are nil before.
@@ -146,16 +146,9 @@ end)
 
 local events = core.events
 
-loop.on(events.REQUEST, serving.request, serving.forsake_request)
-
---- The end of a request could not be told.
-local function starve(slot)
-	return wake(waiting, slot, nil, scheduler.NO_MEMORY)
-end
-
-loop.on_wait(events.REPLY, waiting, starve)
-loop.on_wait(events.DONE, waiting, starve)
-loop.on_wait(events.FAILED, waiting, starve)
+loop.on_wait(events.REPLY, waiting)
+loop.on_wait(events.DONE, waiting)
+loop.on_wait(events.FAILED, waiting)
 
 loop.on(events.ACCEPTED, function(slot, id, fd, address)
 	note("accepted %s", address)
