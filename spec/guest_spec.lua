@@ -158,12 +158,13 @@ describe("what a host raises inside a step, such as its Ctrl-C,", function()
 				task.fork(function()
 					while true do
 						time.sleep(0)
+						task.fork(function() end)
 						beats = beats + 1
 					end
 				end)
 			end
 			local raised, thrown = 0, 0
-			for instructions = 1, 400 do
+			for instructions = 1, 4000, 7 do
 				debug.sethook(function()
 					debug.sethook()
 					-- In the library's own hands, and not in a task's.
@@ -178,7 +179,8 @@ describe("what a host raises inside a step, such as its Ctrl-C,", function()
 				debug.sethook()
 				raised = raised + (not ok and why == "interrupted!" and 1 or 0)
 			end
-			assert(thrown > 5 and raised == thrown, thrown .. " thrown, raised " .. raised)
+			-- LuaJIT's hook counts what tasks do as well, and hardly ever stops the library itself.
+			assert(thrown > (jit and 0 or 10) and raised == thrown, thrown .. " thrown, raised " .. raised)
 			for _, text in ipairs(logged) do
 				assert(not text:find("failed", 1, true), text)
 			end

@@ -35,7 +35,8 @@ impl Pace {
     pub(super) fn turn_over(&mut self, total: u64) {
         let batch = total.saturating_sub(self.total);
         self.total = total;
-        self.part = (batch / PARTS).clamp(LEAST, MOST);
+        // By half at most: a turn may end with a small rest of its batch.
+        self.part = (batch / PARTS).max(self.part / 2).clamp(LEAST, MOST);
     }
 }
 
@@ -44,10 +45,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_follow_the_last_batch_within_their_bounds() {
+    fn parts_follow_the_batches_within_their_bounds() {
         let mut pace = Pace::new();
         assert_eq!(pace.part(), 1024);
-        for (batch, part) in [(50, 1024), (40_000, 10_000), (1_000_000, 65_536), (3_000, 1024)] {
+        let course =
+            [(50, 1024), (40_000, 10_000), (1_000_000, 65_536), (3_000, 32_768), (8_000, 16_384)];
+        for (batch, part) in course {
             let total = pace.total + batch;
             pace.turn_over(total);
             assert_eq!(pace.part(), part);

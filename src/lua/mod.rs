@@ -1,14 +1,14 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
-//! - `time`, `turns`, `cluster`, `tcp`, `dns`, `cancel`: what is called seldom, through mlua's safe
+//! - `time`, `cluster`, `tcp`, `dns`, `cancel`: what is called seldom, through mlua's safe
 //!   interface; `guest`: the same for what a host with a loop of its own asks for.
-//! - `hot`, `events`, `stream`: what is called for every message, through the raw C interface;
-//!   `raw`: what these stand on; `trace`: trace ids as Lua values.
+//! - `hot`, `events`, `resume`, `turns`, `stream`: what is called for every message, through the raw C
+//!   interface; `raw`: what these stand on; `parcel`, `trace`: events and trace ids as Lua values.
 //! - `errno`, `log`, `signal`: one topic each, seldom called.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
-//! No function of this module ever calls back into Lua or suspends; tasks, callbacks and waiting
-//! are the Lua files' business. mlua's async functions are not used: outside mlua's own executor
+//! No function of this module suspends, and none but `events::next` runs Lua code: it resumes the tasks
+//! that messages are for. All else of tasks, callbacks and waiting is the Lua files' business. mlua's async functions are not used: outside mlua's own executor
 //! they yield an address inside this library to whoever resumed the coroutine.
 
 mod cancel;
@@ -19,6 +19,7 @@ mod events;
 mod guest;
 mod hot;
 mod log;
+mod parcel;
 mod raw;
 mod resume;
 mod signal;
@@ -71,7 +72,7 @@ fn open(lua: &Lua) -> Result<Table> {
     dns::register(lua, &core, &shared)?;
     cancel::register(lua, &core, &shared)?;
     guest::register(lua, &core, &shared)?;
-    events::register(lua, &core)?;
+    parcel::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &events::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &turns::FUNCTIONS)?;

@@ -26,8 +26,6 @@ pub(super) struct Hold {
     pub(super) current: Option<Event>,
     /// True from the first to the last push of it; still true afterwards when one has raised.
     pub(super) pushing: bool,
-    /// The event was put back until the pool has a coroutine for it.
-    pub(super) hungry: bool,
     /// The same for text that is made on the way. Written only by functions that no finaliser can
     /// get at: those that need a task which may wait, and the loop's own.
     pub(super) text: String,
@@ -46,7 +44,6 @@ pub(super) fn register(
         node: Rc::clone(node),
         current: None,
         pushing: false,
-        hungry: false,
         text: String::new(),
         bytes: BytesMut::new(),
     });

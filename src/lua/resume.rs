@@ -11,7 +11,7 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 
-use super::events::Parcel;
+use super::parcel::Parcel;
 use super::raw::Hold;
 
 /// The arguments of `next`: who waits for the events of each kind, by slot (and for requests what
@@ -60,15 +60,18 @@ pub(super) unsafe fn wake(state: *mut lua_State, hold: *mut Hold, parcel: &Parce
             ffi::lua_settop(state, POOL);
             return Course::Script;
         }
+        ffi::lua_pushnil(state);
+        let given = parcel.push(state, 1);
+        // Only now, since a finaliser may have run: it may cancel the task, or end the loop.
         ffi::lua_rawgeti(state, waiting, slot);
-        if !is_known(state, thread) {
+        ffi::lua_replace(state, thread);
+        if !is_known(state, thread) || is_over(state) {
             ffi::lua_pushnil(state);
             ffi::lua_rawseti(state, waiting, slot);
             ffi::lua_settop(state, POOL);
             (*hold).pushing = false;
             return Course::Next;
         }
-        let given = parcel.push(state, 1);
         set_current(state, thread);
         ffi::lua_pushnil(state);
         ffi::lua_rawseti(state, waiting, slot);
@@ -88,24 +91,29 @@ pub(super) unsafe fn begin(state: *mut lua_State, hold: *mut Hold, parcel: &Parc
         let [slot, fd, ..] = parcel.numbers;
         ffi::lua_rawgeti(state, WAITS, parcel.kind as ffi::lua_Integer);
         let service = POOL + 1;
+        let thread = service + 1;
         if ffi::lua_istable(state, service) == 0 {
             ffi::lua_settop(state, POOL);
             return Course::Script;
         }
-        let Some(place) = pick(state) else {
-            ffi::lua_settop(state, POOL);
-            // A second time in a row: there was no memory for one, and the event is lost.
-            (*hold).hungry = !(*hold).hungry;
-            return if (*hold).hungry { Course::Feed } else { Course::Next };
-        };
-        (*hold).hungry = false;
-        let thread = service + 1;
+        ffi::lua_pushnil(state);
         ffi::lua_rawgeti(state, service, 1);
         ffi::lua_rawgeti(state, service, 2);
         ffi::lua_rawgeti(state, -1, slot as ffi::lua_Integer);
         ffi::lua_remove(state, -2);
         let peer = thread + 2;
         let given = 2 + parcel.push(state, 1);
+        // Only now, since a finaliser may have run: it may start tasks, or end the loop.
+        if is_over(state) {
+            ffi::lua_settop(state, POOL);
+            (*hold).pushing = false;
+            return Course::Next;
+        }
+        if !pick(state) {
+            ffi::lua_settop(state, POOL);
+            return Course::Feed;
+        }
+        ffi::lua_replace(state, thread);
         set_current(state, thread);
         ffi::lua_pushvalue(state, thread);
         ffi::lua_rawgeti(state, BOOKS, RUN);
@@ -119,46 +127,45 @@ pub(super) unsafe fn begin(state: *mut lua_State, hold: *mut Hold, parcel: &Parc
         ffi::lua_pushinteger(state, fd as ffi::lua_Integer);
         ffi::lua_rawset(state, -3);
         ffi::lua_settop(state, -3);
-        take_out(state, place);
         (*hold).pushing = false;
         go_on(state, thread, given)
     }
 }
 
-/// Pushes a coroutine of the pool that can take a function; its place there.
+/// Takes a coroutine that can take a function out of the pool, and pushes it.
 ///
 /// # Safety
-/// As [`wake`]. Does not raise.
-unsafe fn pick(state: *mut lua_State) -> Option<ffi::lua_Integer> {
+/// As [`wake`]. Does not raise, since the fields that are set are there, and runs no finaliser.
+unsafe fn pick(state: *mut lua_State) -> bool {
     // SAFETY: as in `wake`.
     unsafe {
         loop {
             let place = number(state, POOLED);
             if place == 0 {
-                return None;
+                return false;
             }
             ffi::lua_rawgeti(state, POOL, place);
+            ffi::lua_pushboolean(state, 0);
+            ffi::lua_rawseti(state, POOL, place);
+            ffi::lua_pushinteger(state, place - 1);
+            ffi::lua_rawseti(state, BOOKS, POOLED);
             let task = ffi::lua_tothread(state, -1);
             if !task.is_null() && ffi::lua_status(task) == ffi::LUA_YIELD {
-                return Some(place);
+                return true;
             }
             // Its last owner has kept it and closed or resumed it.
             ffi::lua_settop(state, -2);
-            take_out(state, place);
         }
     }
 }
 
+/// Whether the loop has ended.
+///
 /// # Safety
-/// As [`wake`]; `place` is that of the last one in the pool. Does not raise, since both fields are there.
-unsafe fn take_out(state: *mut lua_State, place: ffi::lua_Integer) {
+/// As [`wake`]. Does not raise.
+unsafe fn is_over(state: *mut lua_State) -> bool {
     // SAFETY: as in `wake`.
-    unsafe {
-        ffi::lua_pushboolean(state, 0);
-        ffi::lua_rawseti(state, POOL, place);
-        ffi::lua_pushinteger(state, place - 1);
-        ffi::lua_rawseti(state, BOOKS, POOLED);
-    }
+    unsafe { number(state, READY) < 0 }
 }
 
 /// Whether there is a task at `thread` that has a state.
@@ -213,10 +220,17 @@ unsafe fn go_on(state: *mut lua_State, thread: c_int, given: c_int) -> Course {
     // protected; nothing of this library is borrowed meanwhile.
     unsafe {
         let task = ffi::lua_tothread(state, thread);
-        if ffi::lua_status(task) != ffi::LUA_YIELD || ffi::lua_checkstack(task, given) == 0 {
+        let refused = if ffi::lua_status(task) != ffi::LUA_YIELD {
+            Some(c"cannot resume dead coroutine")
+        } else if ffi::lua_checkstack(task, given) == 0 {
+            Some(c"not enough memory")
+        } else {
+            None
+        };
+        if let Some(why) = refused {
             ffi::lua_settop(state, thread);
             ffi::lua_pushboolean(state, 0);
-            ffi::lua_pushstring(state, c"cannot resume dead coroutine".as_ptr());
+            ffi::lua_pushstring(state, why.as_ptr());
             return Course::Look;
         }
         ffi::lua_xmove(state, task, given);

@@ -61,3 +61,28 @@ impl Listener {
         self.socket.poll_accept(cx)
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::net::TcpStream as Client;
+
+    #[test]
+    fn connections_have_the_settings_that_their_listener_has_when_they_come_in() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 8).unwrap();
+            for limit in [None, Some(Duration::from_secs(7)), None, Some(Duration::from_secs(2))] {
+                listener.keep_alive(limit);
+                let _client = Client::connect(listener.local()).unwrap();
+                let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+                let socket = SockRef::from(&accepted);
+                assert!(accepted.nodelay().unwrap());
+                assert_eq!(socket.keepalive().unwrap(), limit.is_some());
+                let timeout = socket.tcp_user_timeout().unwrap();
+                assert_eq!(timeout.is_some(), limit.is_some(), "{timeout:?}");
+            }
+        });
+    }
+}

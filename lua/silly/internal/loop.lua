@@ -50,10 +50,13 @@ local handlers, fallbacks = {}, {}
 ---@type table<integer, table>
 local waits = {}
 
+local FEED = core.events.FEED
+
 -- What the native side asks for between events.
 handlers[core.events.READY] = function() end
 handlers[core.events.LOOK] = scheduler.look
-handlers[core.events.FEED] = scheduler.feed
+handlers[FEED] = scheduler.feed
+fallbacks[FEED] = core.forgo
 
 --- Says who takes the events of one kind.
 ---@param kind integer one of core.events
@@ -149,6 +152,24 @@ local function recover()
 	return shortage
 end
 
+--- Hands out one event. In a function of its own, so that nothing of it is alive any more when tasks run
+--- that look for garbage.
+---@return boolean done false when there is none left
+local function hand_out()
+	-- In this function's own variables, so that nothing can fail before the event is in hand.
+	local kind, a, b, c, d, e, f = next_event(waits, states, scheduler, books, pool)
+	if not kind then
+		return false
+	end
+	hand, first, second = kind, a, b
+	handlers[kind](a, b, c, d, e, f)
+	hand, first, second = nil, nil, nil
+	if kind == FEED then
+		return hand_out() -- before ready tasks can take what was made
+	end
+	return true
+end
+
 --- Hands out the events of a turn.
 ---@return boolean foreign true when it was stopped by what is not a lack of memory
 ---@return any problem
@@ -157,19 +178,11 @@ local function deliver()
 	if problem ~= nil and not recover() then
 		return true, problem
 	end
-	-- In this function's own variables, so that nothing can fail before the event is in hand.
-	repeat
-		local kind, a, b, c, d, e, f = next_event(waits, states, scheduler, books, pool)
-		if not kind then
-			return false
-		end
-		hand, first, second = kind, a, b
-		handlers[kind](a, b, c, d, e, f)
-		hand = nil
+	while not scheduler.stopped and hand_out() do
 		if books[1] > 0 then
 			drain()
 		end
-	until scheduler.stopped
+	end
 	return false
 end
 

@@ -1,8 +1,8 @@
 --- Tasks and the queue of those that are ready: the part of silly that is natural in Lua.
 --
--- A task is a coroutine that this file resumes. It waits by a plain yield, which only this file
--- and those built on it may answer; so what Rust does never has to resume anything. Coroutines
--- are used again once their function has ended, because making them is the dearest part of a task.
+-- A task is a coroutine that waits by a plain yield, which only this file and those built on it may
+-- answer, and src/lua/resume.rs for messages. Coroutines are used again once their function has ended,
+-- because making them is the dearest part of a task.
 
 local core = require "silly.core"
 
@@ -76,12 +76,22 @@ for index = 1, POOL_LIMIT do
 	pool[index] = false
 end
 
--- The ready queue, first come first served: one array each of threads, of what their yield
--- returns or their function gets, and of the function of those not begun yet (else false).
-local threads, values, functions = {}, {}, {}
-local spare_threads, spare_values, spare_functions = {}, {}, {}
+--- The ready queue, first come first served: one array each of threads, of what their yield returns or
+--- their function gets, and of the function of those not begun yet (else false). There are two, so that
+--- what becomes ready during a drain waits for the next one. Which is which hangs on one variable, since
+--- a host's Ctrl-C may come between any two instructions.
+local function new_queue()
+	return { threads = {}, values = {}, functions = {} }
+end
+local first_queue, second_queue = new_queue(), new_queue()
+local queue = first_queue
 
---- How many of the spare ones the drain under way has begun with.
+--- The one that is drained, when one is.
+local function other_queue()
+	return queue == first_queue and second_queue or first_queue
+end
+
+--- How many the drain under way has begun with.
 local generation = 0
 
 --- Called when a task becomes ready, while somebody waits to hear of it.
@@ -241,8 +251,8 @@ local look = scheduler.look
 --- Goes on with a task until it waits or ends. It is the current one already and its status is "RUN".
 --- Whoever calls this makes it so before anything else lets go of the task: even that may want memory,
 --- and from then on `recover` knows whom a failure has left behind. Only for the loop, between events.
-function scheduler.resume(thread, first, second)
-	local ok, yielded = co_resume(thread, first, second)
+function scheduler.resume(thread, ...)
+	local ok, yielded = co_resume(thread, ...)
 	if yielded == SUSPEND then
 		scheduler.current = nil
 		return
@@ -269,16 +279,19 @@ function scheduler.recover(problem)
 		fail(thread, problem)
 	end
 	scheduler.current = nil
+	local rest = other_queue()
 	for index = 1, generation do
-		if spare_threads[index] then
+		local waiting = rest.threads[index]
+		if waiting then
 			local place = books[READY] + 1
-			threads[place], values[place] = spare_threads[index], spare_values[index]
-			functions[place] = spare_functions[index]
-			if status[spare_threads[index]] then
-				status[spare_threads[index]] = "READY"
+			queue.threads[place], queue.values[place] = waiting, rest.values[index]
+			queue.functions[place] = rest.functions[index]
+			if status[waiting] then
+				status[waiting] = "READY"
 			end
 			books[READY] = place
-			spare_threads[index], spare_values[index], spare_functions[index] = nil, nil, nil
+			rest.threads[index] = nil
+			rest.values[index], rest.functions[index] = nil, nil
 		end
 	end
 end
@@ -307,7 +320,7 @@ end
 local function enqueue(thread, value, fn)
 	if not scheduler.stopped then
 		local place = books[READY] + 1
-		threads[place], values[place], functions[place] = thread, value, fn
+		queue.threads[place], queue.values[place], queue.functions[place] = thread, value, fn
 		status[thread] = "READY"
 		books[READY] = place
 		if bell then
@@ -360,7 +373,7 @@ scheduler.books, scheduler.pool = books, pool
 --- Drops every ready task.
 function scheduler.stop()
 	scheduler.stopped = true
-	threads, values, functions, books[READY] = {}, {}, {}, -1
+	queue, books[READY] = new_queue(), -1
 	generation = 0
 end
 
@@ -368,19 +381,21 @@ end
 function scheduler.drain()
 	local done = 0
 	while books[READY] > 0 and done < DRAIN_LIMIT do
-		local now_threads, now_values, now_functions, now = threads, values, functions, books[READY]
-		threads, values, functions, books[READY] = spare_threads, spare_values, spare_functions, 0
-		spare_threads, spare_values, spare_functions = now_threads, now_values, now_functions
+		local threads, values, functions, now = queue.threads, queue.values, queue.functions, books[READY]
 		generation = now
+		queue = other_queue()
+		books[READY] = 0
 		for index = 1, now do
-			local thread, value, fn = now_threads[index], now_values[index], now_functions[index]
+			-- There is none where an interrupted drain has left the number of another queue.
+			local thread, value, fn = threads[index], values[index], functions[index]
 			-- One that has been cancelled meanwhile has no status any more.
 			local runs = status[thread] == "READY" and not scheduler.stopped
 			if runs then
 				scheduler.current = thread
 				status[thread] = "RUN"
 			end
-			now_threads[index], now_values[index], now_functions[index] = nil, nil, nil
+			threads[index] = nil -- first: what else there is of it is nobody's without it
+			values[index], functions[index] = nil, nil
 			if runs then
 				if fn == false then
 					resume(thread, value)

@@ -399,7 +399,9 @@ end
 --- The same for the end of one.
 local function end_drain(task)
 	peers.close_all()
-	core.end_drain(drains[task])
+	if drains[task] then
+		core.end_drain(drains[task])
+	end
 	drains[task] = nil
 end
 
@@ -424,6 +426,7 @@ function cluster.drain(limit)
 		listener.fd, listeners[listener] = nil, nil
 	end
 	if not scheduler.insist(begin_drain, task, limit) then
+		scheduler.insist(end_drain, task)
 		error(scheduler.NO_MEMORY, 0)
 	end
 	local ok, why = suspend()
