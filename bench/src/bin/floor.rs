@@ -183,6 +183,7 @@ fn request(output: &mut Vec<u8>, session: u32, body: &[u8]) {
 }
 
 fn serve(wire: &mut Wire) -> Result<(), Failure> {
+    // The client leaves with answers on the way.
     while wire.read()? {
         wire.frames(|frame, output| {
             let (body, fields) = frame.split_at(frame.len() - 16);
@@ -192,7 +193,9 @@ fn serve(wire: &mut Wire) -> Result<(), Failure> {
             output.extend_from_slice(body);
             output.extend_from_slice(&session);
         });
-        wire.write()?;
+        if wire.write().is_err() {
+            break;
+        }
     }
     Ok(())
 }
