@@ -96,18 +96,25 @@ describe("at scale", function()
 	end, LIFE.seconds))
 
 	it("an accept costs at most 1.7 times what a bare tokio loop's does", async(function()
-		local rounds, count = 9, size.of(500, 1000)
+		local rounds, count = 15, size.of(400, 600)
 		count = math.min(count, math.floor((meter.limit() - SPARE) / rounds / 2))
 		bare = shell.start("", { command = program })
 		local server, peer = serve()
-		local ours, theirs = math.huge, math.huge
 		local address = bare.read("*l")
-		for _ = 1, rounds do
-			ours = math.min(ours, accepting(server.pid, peer.addr, count))
-			theirs = math.min(theirs, accepting(bare.pid, address, count))
+		local ours, theirs, ratios = {}, {}, {}
+		-- Round by round, and the median: a loop that is late by chance finds many at once, which costs it
+		-- half, so the best of one says nothing beside the best of the other.
+		for round = 1, rounds do
+			ours[round] = accepting(server.pid, peer.addr, count)
+			theirs[round] = accepting(bare.pid, address, count)
+			ratios[round] = ours[round] / theirs[round]
 		end
-		size.note("processor time of an accept", "%.1f us, a bare tokio loop's %.1f us", ours, theirs)
-		assert.is_true(ours <= 1.7 * theirs, ("%.1f us, bare %.1f us"):format(ours, theirs))
+		local ratio = meter.median(ratios)
+		local text = ("%.1f us, a bare tokio loop's %.1f us, ratio %.2f"):format(
+			meter.median(ours), meter.median(theirs), ratio
+		)
+		size.note("processor time of an accept", "%s", text)
+		assert.is_true(ratio <= 1.7, text)
 	end, LIFE.seconds))
 
 	it("a crowd of parked calls leaves the cost of another within 15 %", async(function()
