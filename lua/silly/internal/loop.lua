@@ -85,7 +85,7 @@ end
 --- meanwhile, and goes on with it at once.
 ---@param waiting table<integer, thread>
 ---@param slot integer
-local function wake(waiting, slot, value, problem)
+function loop.wake(waiting, slot, value, problem)
 	local thread = waiting[slot]
 	if states[thread] and not scheduler.stopped then
 		scheduler.current = thread
@@ -94,8 +94,6 @@ local function wake(waiting, slot, value, problem)
 	end
 	waiting[slot] = nil
 end
-
-loop.wake = wake
 
 --- Says that the events of one kind go to tasks that wait for them, each on a native slot: with what the
 --- event carries besides.
