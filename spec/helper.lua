@@ -27,7 +27,7 @@ end
 local function attempt_in_51(body, fail)
 	local report, thread = scheduler.report, task.running()
 	scheduler.report = function(text, severity)
-		if scheduler.current == thread and task.status(thread) == "RUN" then
+		if scheduler.current() == thread and task.status(thread) == "RUN" then
 			scheduler.report = report
 			fail(text)
 		else

@@ -92,6 +92,7 @@ pub struct Node {
     pub rooms: Rooms,
     pub reactor: Reactor,
     pub tracer: Tracer,
+    over: bool,
 }
 
 impl Node {
@@ -115,11 +116,6 @@ impl Node {
         }
     }
 
-    /// Puts back the event that was taken last.
-    pub fn put_back(&mut self, event: Event) {
-        self.reactor.put_back(event);
-    }
-
     /// An event that was taken could not be handed over, because Lua has no memory for what it
     /// carries or to go on with whoever waits for it. Returns what is to be handed over in its place:
     /// itself, where it carries nothing.
@@ -137,12 +133,18 @@ impl Node {
         self.reactor.has_timers() || self.rooms.is_alive()
     }
 
+    /// True once [`shutdown`](Self::shutdown) has begun.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// Closes everything, drops the timers, and waits up to `limit` for what is queued to be
     /// written. Events that this brings are of no use to anybody and are dropped.
     ///
     /// In a forked child it is refused: closing would take the parent's sockets out of the poll
     /// set both share.
     pub fn shutdown(&mut self, limit: Duration) -> Result<(), Refusal> {
+        self.over = true;
         if self.reactor.is_forked() {
             return Err(Refusal::Forked);
         }

@@ -70,7 +70,7 @@ end
 --- main chunk that is no task the main thread.
 ---@return thread?
 function task.running()
-	return scheduler.current or (coroutine.running())
+	return scheduler.current() or (coroutine.running())
 end
 
 --- What a task is doing: "READY", "RUN" (also while it sleeps or waits for the network), "WAIT"

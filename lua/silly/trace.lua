@@ -25,7 +25,7 @@ local id_is_text = type(core.trace_propagate(2 ^ 40)) == "string"
 local MAIN = coroutine.create(function() end)
 
 local function exchange(id)
-	local task = scheduler.current or MAIN
+	local task = scheduler.current() or MAIN
 	local previous = traces[task]
 	traces[task] = id ~= NONE and id or nil
 	return previous or NONE
@@ -65,7 +65,7 @@ end
 --- The current task's id, or 0.
 ---@return integer
 function trace.current()
-	return traces[scheduler.current or MAIN] or NONE
+	return traces[scheduler.current() or MAIN] or NONE
 end
 
 return trace

@@ -141,7 +141,7 @@ impl Cluster {
             }
         }
         let unsent = Unsent { cmd: message.cmd, trace: message.trace, data: message.data.into() };
-        self.enqueue(reactor, ask, Some(unsent))
+        self.enqueue(reactor, ask, Some(Box::new(unsent)))
     }
 
     /// Ends the request in a slot as its deadline would: whoever asked is gone. Its event is still
@@ -153,7 +153,12 @@ impl Cluster {
     }
 
     /// Takes a request in and lets it wait in its peer's queue.
-    fn enqueue(&mut self, reactor: &mut Reactor, ask: Ask, unsent: Option<Unsent>) -> Submitted {
+    fn enqueue(
+        &mut self,
+        reactor: &mut Reactor,
+        ask: Ask,
+        unsent: Option<Box<Unsent>>,
+    ) -> Submitted {
         let id = self.admit(reactor, ask, Stage::Waiting(unsent));
         if let Some(known) = self.peers.get_mut(ask.peer) {
             known.queue(ask.in_handler).push(id);

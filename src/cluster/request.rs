@@ -34,8 +34,9 @@ pub(super) struct Unsent {
 /// How far a request has come.
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// In its peer's queue, for the dial or for room. A connect has nothing to send.
-    Waiting(Option<Unsent>),
+    /// In its peer's queue, for the dial or for room. A connect has nothing to send. Boxed, as few
+    /// requests ever wait so, and each call in flight would take the room.
+    Waiting(Option<Box<Unsent>>),
     /// Written, or about to be: never written again, whatever happens.
     Asked { session: u32 },
     /// Over; its event is on the way to Lua, and then its slot is free.

@@ -1,26 +1,31 @@
-//! Handing over what a turn brought: `next`, through the raw C interface.
+//! Handing over what turns brought: `next`, which `tasks::bind` makes, through the raw C interface.
 
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 
-use crate::reactor::event::Event;
-
 use super::parcel::{self, Parcel};
-use super::raw::{Function, Hold, hold};
+use super::raw::{Hold, hold};
 use super::resume::{self, Course};
+use super::tasks::{self, OUTPUT};
+use super::{output, turns};
 
-/// What this file adds to the native table.
-pub(super) const FUNCTIONS: [Function; 2] = [(c"next", next), (c"forgo", forgo)];
-
-/// `next(waits, states, scheduler, books, pool)`: the next event's kind and parts, or nil when there is
-/// none left. Those whose task is known go to it at once, see `resume`, and are not returned.
-unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
+/// `next(onward)`: the next event's kind and parts, or nil when there is none left. Those whose task is
+/// known go to it at once, see `resume`, and are not returned. With `onward` it takes turns of the loop
+/// for as long as they bring such events only, and Lua has nothing else to do.
+pub(super) unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
     // SAFETY: the parcel owns nothing, and no borrow is alive while values are pushed or tasks run.
     unsafe {
         let hold: *mut Hold = hold(state);
+        ffi::lua_settop(state, 1);
         loop {
             let Some(event) = unpack(&mut *hold) else {
+                if goes_onward(state) {
+                    output::flush(state, OUTPUT);
+                    if turns::go_round(&*hold) {
+                        continue;
+                    }
+                }
                 ffi::lua_pushnil(state);
                 return 1;
             };
@@ -39,10 +44,6 @@ unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
                 Course::Next => continue,
                 Course::Ready => (parcel::READY, 0),
                 Course::Look => (parcel::LOOK, 3),
-                Course::Feed => {
-                    put_back(&mut *hold);
-                    (parcel::FEED, 0)
-                }
                 Course::Script => {
                     ffi::lua_pushinteger(state, event.kind as ffi::lua_Integer);
                     let parts = event.push(state, 0);
@@ -57,29 +58,18 @@ unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
     }
 }
 
-/// `forgo()`: there is no memory for a coroutine. The request that one was wanted for is lost.
-unsafe extern "C-unwind" fn forgo(state: *mut lua_State) -> c_int {
-    // SAFETY: the borrow ends before this returns; nothing is pushed.
+/// Whether `next` may take a turn itself. Not while there is a hook, which would never be called: a
+/// host's Ctrl-C is one.
+///
+/// # Safety
+/// For `next` only.
+unsafe fn goes_onward(state: *mut lua_State) -> bool {
+    // SAFETY: looks only.
     unsafe {
-        if let Ok(mut node) = hold(state).node.try_borrow_mut()
-            && let Some(event) = node.take()
-        {
-            match event {
-                Event::Request { .. } => drop(node.lose(event)),
-                _ => node.put_back(event),
-            }
-        }
-    }
-    0
-}
-
-/// Gives the event in hand back, to be taken again.
-fn put_back(hold: &mut Hold) {
-    hold.pushing = false;
-    if let Some(event) = hold.current.take()
-        && let Ok(mut node) = hold.node.try_borrow_mut()
-    {
-        node.put_back(event);
+        ffi::lua_toboolean(state, 1) != 0
+            && ffi::lua_isnil(state, OUTPUT) == 0
+            && ffi::lua_gethookmask(state) == 0
+            && tasks::is_idle(state)
     }
 }
 

@@ -78,7 +78,7 @@ unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
         let hold = hold(state);
         let submitted = match hold.node.try_borrow_mut() {
             Ok(mut node) => {
-                let Node { rooms, reactor, tracer } = &mut *node;
+                let Node { rooms, reactor, tracer, .. } = &mut *node;
                 let message = Message { cmd: cmd as u32, trace: tracer.propagate(id), data };
                 rooms.cluster.submit(reactor, Ask { kind, peer, in_handler, timeout }, &message)
             }

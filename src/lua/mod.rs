@@ -2,14 +2,16 @@
 //!
 //! - `time`, `cluster`, `tcp`, `dns`, `cancel`: what is called seldom, through mlua's safe
 //!   interface; `guest`: the same for what a host with a loop of its own asks for.
-//! - `hot`, `events`, `resume`, `turns`, `stream`: what is called for every message, through the raw C
-//!   interface; `raw`: what these stand on; `parcel`, `trace`: events and trace ids as Lua values.
+//! - `hot`, `events`, `resume`, `tasks`, `turns`, `stream`: what is called for every message, through the
+//!   raw C interface; `raw`, `output`: what these stand on; `parcel`, `trace`: events and trace ids as
+//!   Lua values.
 //! - `errno`, `log`, `signal`: one topic each, seldom called.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
-//! No function of this module suspends, and none but `events::next` runs Lua code: it resumes the tasks
-//! that messages are for. All else of tasks, callbacks and waiting is the Lua files' business. mlua's async functions are not used: outside mlua's own executor
-//! they yield an address inside this library to whoever resumed the coroutine.
+//! No function of this module suspends, and none but those of `tasks::bind` runs Lua code: they resume
+//! tasks. All else of tasks, callbacks and waiting is the Lua files' business. mlua's async functions are
+//! not used: outside mlua's own executor they yield an address inside this library to whoever resumed
+//! the coroutine.
 
 mod cancel;
 mod cluster;
@@ -19,11 +21,13 @@ mod events;
 mod guest;
 mod hot;
 mod log;
+mod output;
 mod parcel;
 mod raw;
 mod resume;
 mod signal;
 mod stream;
+mod tasks;
 mod tcp;
 mod time;
 mod trace;
@@ -74,8 +78,9 @@ fn open(lua: &Lua) -> Result<Table> {
     guest::register(lua, &core, &shared)?;
     parcel::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
-    raw::register(lua, &core, &shared, &events::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &turns::FUNCTIONS)?;
+    raw::register(lua, &core, &shared, &tasks::FUNCTIONS)?;
+    core.raw_set("pool_limit", tasks::POOL_LIMIT)?;
     errno::register(lua, &core)?;
     log::register(lua, &core, &shared)?;
     signal::register(lua, &core, &shared)?;

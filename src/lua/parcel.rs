@@ -28,12 +28,11 @@ pub(super) const STREAM_READY: i64 = 13;
 pub(super) const STREAM_DIALED: i64 = 14;
 const SIGNAL: i64 = 15;
 // No events, but what Lua is to do before it asks for the next one: run what is ready, see what a task
-// has done other than to wait, make another coroutine for the pool.
+// has done other than to wait or to return.
 pub(super) const READY: i64 = 16;
 pub(super) const LOOK: i64 = 17;
-pub(super) const FEED: i64 = 18;
 
-const NAMES: [(&str, i64); 18] = [
+const NAMES: [(&str, i64); 17] = [
     ("AWAKE", AWAKE),
     ("ALARM", ALARM),
     ("ACCEPTED", ACCEPTED),
@@ -51,7 +50,6 @@ const NAMES: [(&str, i64); 18] = [
     ("SIGNAL", SIGNAL),
     ("READY", READY),
     ("LOOK", LOOK),
-    ("FEED", FEED),
 ];
 
 /// Adds the kinds of events to the native table.

@@ -31,6 +31,8 @@ pub(super) struct Hold {
     pub(super) text: String,
     /// And for bytes lent by a stream.
     pub(super) bytes: BytesMut,
+    /// How many coroutines are in the pool of `tasks`.
+    pub(super) pooled: usize,
 }
 
 /// Adds functions to the native table, all with one hold as their upvalue.
@@ -46,6 +48,7 @@ pub(super) fn register(
         pushing: false,
         text: String::new(),
         bytes: BytesMut::new(),
+        pooled: 0,
     });
     // SAFETY: runs protected, with the table as the only argument; the box is handed to a
     // userdata whose finaliser frees it. Should the allocation of that userdata raise, the box

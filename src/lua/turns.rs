@@ -9,7 +9,7 @@ use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Result, Table};
 
 use super::Shared;
-use super::raw::{Function, hold, push_text};
+use super::raw::{Function, Hold, hold, push_text};
 use super::time::milliseconds;
 
 /// What this file adds to the native table besides.
@@ -53,6 +53,15 @@ unsafe extern "C-unwind" fn turn(state: *mut lua_State) -> c_int {
         drop(why);
         push_text(state, hold);
         1
+    }
+}
+
+/// One more turn, for as long as it takes; false when nothing can happen any more, or the loop cannot
+/// run here.
+pub(super) fn go_round(hold: &Hold) -> bool {
+    match hold.node.try_borrow_mut() {
+        Ok(mut node) => node.is_alive() && node.turn(None).is_ok(),
+        Err(_) => false,
     }
 }
 

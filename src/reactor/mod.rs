@@ -159,11 +159,6 @@ impl Reactor {
         }
     }
 
-    /// Puts back the event that was taken last.
-    pub fn put_back(&mut self, event: Event) {
-        self.events.push_front(event);
-    }
-
     /// The bytes that an event of the last turn refers to; they stay until the next turn.
     pub fn bytes(&self, span: Span) -> &[u8] {
         // OK because spans are made from the arena and it shrinks only between turns, when no

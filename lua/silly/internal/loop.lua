@@ -31,8 +31,9 @@ local loop = {
 }
 core.loaded.loop = loop
 
-local next_event, native_turn, native_alive = core.next, core.turn, core.alive
-local drain, books, pool = scheduler.drain, scheduler.books, scheduler.pool
+local next_event, native_turn, native_alive = scheduler.next_event, core.turn, core.alive
+local drain, books, waits = scheduler.drain, scheduler.books, scheduler.takers
+local CURRENT = scheduler.CURRENT
 local insist, resume, states = scheduler.insist, scheduler.resume, scheduler.status
 -- Some hosts have no such libraries, and scripts may take them away.
 local stdout, exit = io and io.stdout, os and os.exit
@@ -46,17 +47,9 @@ end
 ---@type table<integer, function>, table<integer, function>
 local handlers, fallbacks = {}, {}
 
---- Who waits for the events of a kind, by native slot.
----@type table<integer, table>
-local waits = {}
-
-local FEED = core.events.FEED
-
 -- What the native side asks for between events.
 handlers[core.events.READY] = function() end
 handlers[core.events.LOOK] = scheduler.look
-handlers[FEED] = scheduler.feed
-fallbacks[FEED] = core.forgo
 
 --- Says who takes the events of one kind.
 ---@param kind integer one of core.events
@@ -88,7 +81,7 @@ end
 function loop.wake(waiting, slot, value, problem)
 	local thread = waiting[slot]
 	if states[thread] and not scheduler.stopped then
-		scheduler.current = thread
+		books[CURRENT] = thread
 		waiting[slot], hand = nil, nil
 		return resume(thread, value, problem) -- in this function's place: it needs no memory for another one
 	end
@@ -155,16 +148,13 @@ end
 ---@return boolean done false when there is none left
 local function hand_out()
 	-- In this function's own variables, so that nothing can fail before the event is in hand.
-	local kind, a, b, c, d, e, f = next_event(waits, states, scheduler, books, pool)
+	local kind, a, b, c, d, e, f = next_event(loop.state == "own")
 	if not kind then
 		return false
 	end
 	hand, first, second = kind, a, b
 	handlers[kind](a, b, c, d, e, f)
 	hand, first, second = nil, nil, nil
-	if kind == FEED then
-		return hand_out() -- before ready tasks can take what was made
-	end
 	return true
 end
 
@@ -337,7 +327,7 @@ function loop.exit(status, limit)
 		-- At once, from wherever we are: nothing of the script runs any more.
 		exit(status)
 	end
-	while scheduler.current do
+	while books[CURRENT] do
 		scheduler.suspend()
 	end
 end

@@ -2,7 +2,8 @@
 --
 -- A task is a coroutine that waits by a plain yield, which only this file and those built on it may
 -- answer, and src/lua/resume.rs for messages. Coroutines are used again once their function has ended,
--- because making them is the dearest part of a task.
+-- because making them is the dearest part of a task; that is done natively (src/lua/tasks.rs), since
+-- Lua itself can give a finished coroutine no other function.
 
 local core = require "silly.core"
 
@@ -21,18 +22,17 @@ if core.version ~= VERSION then
 	)
 end
 
-local co_create, co_resume, co_yield = coroutine.create, coroutine.resume, coroutine.yield
-local co_running, co_status = coroutine.running, coroutine.status
+local co_yield, co_running, co_status = coroutine.yield, coroutine.running, coroutine.status
 local co_yieldable = coroutine.isyieldable -- absent before 5.3
 local co_close = coroutine.close -- absent before 5.4
 local traceback = debug and debug.traceback
 
---- What native code looks at, too (src/lua/resume.rs): how many tasks are ready, below zero once the
---- loop has ended; how many coroutines are in the pool; the state of a task that runs, and the
---- scheduler's field of the current one. The table itself is what a task yields to wait, and tells that
+--- What native code looks at, too (src/lua/tasks.rs): how many tasks are ready, below zero once the
+--- loop has ended; the current task, or false; what is to be called with tasks that have returned, or
+--- false; the state of a task that runs. The table itself is what a task yields to wait, and tells that
 --- from a script's own yields.
-local READY, POOLED = 1, 2
-local books = { 0, 0, "RUN", "current" }
+local READY, CURRENT, RETURNED = 1, 2, 3
+local books = { 0, false, false, "RUN" }
 local SUSPEND = books
 
 --- Yielded only to learn whether a yield is possible, and answered at once.
@@ -41,19 +41,14 @@ local PROBE = {}
 --- See scheduler.insist. As many as it takes where every other request for memory is refused.
 local TRIES = 100
 
---- So many ended coroutines are kept for the next tasks.
-local POOL_LIMIT = 1024
-
 --- A drain that has resumed so many tasks lets the sockets move before it goes on, or a task that
 --- forks itself for ever would starve them.
 local DRAIN_LIMIT = 10000
 
 ---@class silly.scheduler
----@field current thread? the running task
 ---@field version string
 ---@field stopped boolean set by silly.exit: nothing starts any more
 local scheduler = {
-	current = nil,
 	version = VERSION,
 	--- what Lua raises when it has no memory
 	NO_MEMORY = "not enough memory",
@@ -70,18 +65,24 @@ local traces = setmetatable({}, { __mode = "k" })
 scheduler.status = status
 scheduler.traces = traces
 
--- Of full length from the start: a task that ends must not need memory for that.
+--- Coroutines that have finished. Of full length from the start: a task that ends must not need memory
+--- for that.
 local pool = {}
-for index = 1, POOL_LIMIT do
+for index = 1, core.pool_limit do
 	pool[index] = false
 end
 
---- The ready queue, first come first served: one array each of threads, of what their yield returns or
---- their function gets, and of the function of those not begun yet (else false). There are two, so that
---- what becomes ready during a drain waits for the next one. Which is which hangs on one variable, since
---- a host's Ctrl-C may come between any two instructions.
+--- Who takes the events of each kind; see silly.internal.loop.
+local takers = {}
+
+local next_event, native_resume, native_obtain =
+	core.bind(takers, status, books, pool, traces, io and io.stdout)
+
+--- The ready queue, first come first served: threads, and what their yield returns. There are two, so
+--- that what becomes ready during a drain waits for the next one. Which is which hangs on one variable,
+--- since a host's Ctrl-C may come between any two instructions.
 local function new_queue()
-	return { threads = {}, values = {}, functions = {} }
+	return { threads = {}, values = {} }
 end
 local first_queue, second_queue = new_queue(), new_queue()
 local queue = first_queue
@@ -103,69 +104,13 @@ function scheduler.on_ready(fn)
 	bell = fn
 end
 
---- Called with each task that returns, once somebody wants to know.
----@type fun(thread: thread)?
-local returned
-
---- Whether the coroutine resumed last has taken its function; see scheduler.start.
-local begun = false
-
---- What a coroutine runs: one task's function after the other.
-local function body()
-	local thread = co_running()
-	repeat
-		do
-			-- Gone with the block: a coroutine in the pool keeps nothing of its last task alive.
-			local fn, a, b, c, d, e, f = co_yield(SUSPEND)
-			begun = true
-			if b == nil then
-				fn(a)
-			else
-				fn(a, b, c, d, e, f) -- a request's, which have all of them
-			end
-		end
-		status[thread] = nil
-		if traces[thread] then
-			traces[thread] = nil
-		end
-		if returned then
-			returned(thread)
-		end
-		local place = books[POOLED] + 1
-		if place <= POOL_LIMIT then
-			pool[place], books[POOLED] = thread, place
-		end
-	until place > POOL_LIMIT
-	return SUSPEND
-end
-
-local function create()
-	local thread = co_create(body)
-	if scheduler.unhook then
+--- A coroutine that is to call a function.
+local function obtain(fn, argument)
+	local thread, is_new = native_obtain(fn, argument)
+	if is_new and scheduler.unhook then
 		scheduler.unhook(thread)
 	end
-	local ok, problem = co_resume(thread) -- to where it takes a function
-	if not ok then
-		error(problem, 0) -- no memory for that
-	end
 	return thread
-end
-
---- A coroutine that waits for a function. One from the pool may be dead: its last owner has kept it and
---- closed or resumed it.
-local function obtain()
-	local place = books[POOLED]
-	if place == 0 then
-		return create()
-	end
-	local thread = pool[place]
-	pool[place], books[POOLED] = false, place - 1
-	return thread
-end
-
---- Has the pool hold a coroutine.
-function scheduler.feed()
-	pool[1], books[POOLED] = create(), 1
 end
 
 --- Called with each task that ends otherwise than by returning, before its coroutine is closed. One
@@ -225,39 +170,39 @@ local function report_failure(thread, duty, problem)
 end
 
 local function fail(thread, problem)
-	scheduler.current = thread -- the log line carries its trace id
-	-- Without a status it had returned already, and only what comes after that has failed.
-	local duty = disown(thread, status[thread] ~= nil)
-	pcall(report_failure, thread, duty, problem)
+	books[CURRENT] = thread -- the log line carries its trace id
+	pcall(report_failure, thread, disown(thread, true), problem)
 	close(thread, problem)
 end
 
---- What becomes of the current task, other than that it waits as usual.
+--- What becomes of the current task, where native code does not know: whether it went well, and what it
+--- has yielded or failed with.
 function scheduler.look(thread, ok, yielded)
 	while yielded == PROBE do
-		ok, yielded = co_resume(thread)
+		ok, yielded = native_resume(thread)
 	end
-	if not ok then
+	if ok == false then
 		fail(thread, yielded)
-	elseif yielded ~= SUSPEND and status[thread] == "RUN" then
+	elseif yielded and yielded == books[RETURNED] then
+		scheduler.insist(yielded, thread)
+	elseif ok and status[thread] == "RUN" then
 		-- A yield of the script's own: task.wakeup may answer it.
 		status[thread] = "WAIT"
 	end
-	scheduler.current = nil
+	books[CURRENT] = false
 end
 
 local look = scheduler.look
 
---- Goes on with a task until it waits or ends. It is the current one already and its status is "RUN".
---- Whoever calls this makes it so before anything else lets go of the task: even that may want memory,
---- and from then on `recover` knows whom a failure has left behind. Only for the loop, between events.
+--- Goes on with a task until it waits or ends, or begins with it. It is the current one already and its
+--- status is "RUN". Whoever calls this makes it so before anything else lets go of the task: even that
+--- may want memory, and from then on `recover` knows whom a failure has left behind. Only for the loop,
+--- between events.
 function scheduler.resume(thread, ...)
-	local ok, yielded = co_resume(thread, ...)
-	if yielded == SUSPEND then
-		scheduler.current = nil
-		return
+	local ok, yielded = native_resume(thread, ...)
+	if ok ~= nil then
+		return look(thread, ok, yielded)
 	end
-	return look(thread, ok, yielded)
 end
 
 local resume = scheduler.resume
@@ -274,53 +219,41 @@ end
 --- Memory has failed in the loop. The task that it was going on with, if any, may have been left in the
 --- middle: it ends. Those that it had yet to come to are ready once more.
 function scheduler.recover(problem)
-	local thread = scheduler.current
+	local thread = books[CURRENT]
 	if thread and status[thread] and scheduler.is_shortage(problem) then
 		fail(thread, problem)
 	end
-	scheduler.current = nil
+	books[CURRENT] = false
 	local rest = other_queue()
 	for index = 1, generation do
 		local waiting = rest.threads[index]
 		if waiting then
 			local place = books[READY] + 1
 			queue.threads[place], queue.values[place] = waiting, rest.values[index]
-			queue.functions[place] = rest.functions[index]
 			if status[waiting] then
 				status[waiting] = "READY"
 			end
 			books[READY] = place
-			rest.threads[index] = nil
-			rest.values[index], rest.functions[index] = nil, nil
+			rest.threads[index], rest.values[index] = nil, nil
 		end
 	end
 end
 
 --- Starts a task at once, without the ready queue. Only for the loop, between events.
 function scheduler.start(fn, argument)
-	if scheduler.stopped then
-		return
-	end
-	local thread = obtain()
-	scheduler.current = thread
-	status[thread] = "RUN"
-	begun = false
-	local ok, yielded = co_resume(thread, fn, argument)
-	if yielded == SUSPEND then
-		scheduler.current = nil
-	elseif ok or begun then
-		return look(thread, ok, yielded)
-	else
-		status[thread] = nil -- a dead one
-		return scheduler.start(fn, argument)
+	if not scheduler.stopped then
+		local thread = obtain(fn, argument)
+		books[CURRENT] = thread
+		status[thread] = "RUN"
+		return resume(thread)
 	end
 end
 
 --- Appends a task to the ready queue: all of it, or nothing where there is no memory for that.
-local function enqueue(thread, value, fn)
+local function enqueue(thread, value)
 	if not scheduler.stopped then
 		local place = books[READY] + 1
-		queue.threads[place], queue.values[place], queue.functions[place] = thread, value, fn
+		queue.threads[place], queue.values[place] = thread, value
 		status[thread] = "READY"
 		books[READY] = place
 		if bell then
@@ -332,17 +265,14 @@ end
 --- Appends a task that has not begun to the ready queue.
 ---@return thread
 function scheduler.fork(fn, argument)
-	local thread
-	repeat
-		thread = obtain()
-	until co_status(thread) == "suspended"
-	enqueue(thread, argument, fn)
+	local thread = obtain(fn, argument)
+	enqueue(thread)
 	return thread
 end
 
 --- Appends a waiting task to the ready queue.
 function scheduler.ready(thread, value)
-	enqueue(thread, value, false)
+	enqueue(thread, value)
 end
 
 --- All tasks, as a list: a finaliser that forks would disturb a walk over the table itself.
@@ -366,9 +296,14 @@ function scheduler.count()
 	return math.max(books[READY], 0)
 end
 
---- The same for the loop and the native side to look at: a function in between would be felt in every
---- event.
-scheduler.books, scheduler.pool = books, pool
+--- The running task, or false.
+function scheduler.current()
+	return books[CURRENT]
+end
+
+--- For others to look at: a function in between would be felt in every message.
+scheduler.CURRENT = CURRENT
+scheduler.books, scheduler.takers, scheduler.next_event = books, takers, next_event
 
 --- Drops every ready task.
 function scheduler.stop()
@@ -381,27 +316,23 @@ end
 function scheduler.drain()
 	local done = 0
 	while books[READY] > 0 and done < DRAIN_LIMIT do
-		local threads, values, functions, now = queue.threads, queue.values, queue.functions, books[READY]
+		local threads, values, now = queue.threads, queue.values, books[READY]
 		generation = now
 		queue = other_queue()
 		books[READY] = 0
 		for index = 1, now do
 			-- There is none where an interrupted drain has left the number of another queue.
-			local thread, value, fn = threads[index], values[index], functions[index]
+			local thread, value = threads[index], values[index]
 			-- One that has been cancelled meanwhile has no status any more.
 			local runs = status[thread] == "READY" and not scheduler.stopped
 			if runs then
-				scheduler.current = thread
+				books[CURRENT] = thread
 				status[thread] = "RUN"
 			end
 			threads[index] = nil -- first: what else there is of it is nobody's without it
-			values[index], functions[index] = nil, nil
+			values[index] = nil
 			if runs then
-				if fn == false then
-					resume(thread, value)
-				else
-					resume(thread, fn, value)
-				end
+				resume(thread, value)
 			end
 		end
 		done = done + now
@@ -412,7 +343,7 @@ end
 ---@param name string the public function
 ---@return thread
 function scheduler.task(name)
-	local current = scheduler.current
+	local current = books[CURRENT]
 	if not current then
 		error(name .. " must run in a task: wrap it in task.fork(function() ... end)", 3)
 	elseif co_running() ~= current then
@@ -436,7 +367,7 @@ end
 ---@param thread thread
 ---@return boolean ended false when there is no such task any more
 function scheduler.cancel(name, thread)
-	local current, state = scheduler.current, co_status(thread)
+	local current, state = books[CURRENT], co_status(thread)
 	if not status[thread] then
 		return false
 	elseif thread == current or state == "running" then
@@ -444,11 +375,11 @@ function scheduler.cancel(name, thread)
 	elseif state == "normal" then
 		error(name .. ": the task cannot be cancelled now, it is resuming another coroutine", 3)
 	end
-	scheduler.current = thread -- what its variables log and do as they are closed is the task's
+	books[CURRENT] = thread -- what its variables log and do as they are closed is the task's
 	status[thread] = nil -- nobody hands it anything any more
 	disown(thread, false)
 	close(thread)
-	scheduler.current = current
+	books[CURRENT] = current
 	return true
 end
 
@@ -466,10 +397,10 @@ function scheduler.watch(watcher)
 end
 
 --- Asks to be told of tasks that return: their coroutines are other tasks' from then on.
----@param watcher fun(thread: thread)
+---@param watcher fun(thread: thread) called again where memory fails in it
 function scheduler.watch_returns(watcher)
-	local before = returned
-	returned = before and function(thread)
+	local before = books[RETURNED]
+	books[RETURNED] = before and function(thread)
 		before(thread)
 		watcher(thread)
 	end or watcher
@@ -487,7 +418,7 @@ end
 --- The module that a task waits for, "silly.task" for a wakeup; nil when it does not wait.
 ---@return string?
 function scheduler.waits(thread)
-	if status[thread] == "READY" or thread == scheduler.current then
+	if status[thread] == "READY" or thread == books[CURRENT] then
 		return nil
 	end
 	for index = 1, #explainers do

@@ -15,7 +15,7 @@ local serving = {}
 core.loaded.serving = serving
 
 local respond, events = core.respond, core.events
-local traces = scheduler.traces
+local traces, books, CURRENT = scheduler.traces, scheduler.books, scheduler.CURRENT
 
 --- What serve has set.
 local marshal, unmarshal, call, accept, close
@@ -55,7 +55,7 @@ end
 
 --- Handles one request, and answers it where there is an answer. It is the task's debt already.
 local function process(peer, fd, session, cmd, trace, data)
-	local task = scheduler.current
+	local task = books[CURRENT]
 	if trace ~= 0 then
 		traces[task] = trace
 	end
@@ -95,7 +95,7 @@ end
 --- What runs the accept or the close callback.
 local function attendance(duty, callback, peer, argument)
 	return function()
-		local task = scheduler.current
+		local task = scheduler.current()
 		duties[task], patrons[task] = duty, peer
 		callback(peer, argument)
 		duties[task] = nil

@@ -64,9 +64,10 @@ local NUMBERS = {
 local LISTENER = {}
 local PEER = peers.ID
 
-local native_call, native_send, sees_tasks = core.call, core.send, core.sees_tasks
+local sees_tasks = core.sees_tasks
 local enter, suspend = scheduler.task, scheduler.suspend
 local traces, owed = scheduler.traces, serving.owed
+local books, CURRENT = scheduler.books, scheduler.CURRENT
 
 --- What serve has set; the functions are nil before.
 local marshal, unmarshal
@@ -296,49 +297,63 @@ function cluster.connect(addr, options)
 	return peer
 end
 
---- What call and send share. They end in a call of this one, so that errors still point at theirs.
+--- Waits for the end of a request that has been submitted. Nothing else of it is on the stack
+--- meanwhile: the frame of a call that waits is most of what it costs in memory.
 ---@async
----@return any? response true for a send
----@return string? err
-local function request(name, native, peer, cmd, obj, limit)
-	if not marshal then
-		demand_serve(name)
-	end
-	local task = scheduler.current
-	if not (task and sees_tasks) then
-		enter(name)
-	end
-	local id = type(peer) == "table" and peer[PEER] or identify(name, peer)
-	if limit ~= nil then
-		limit = check.integer(name, "the timeout", limit, 1, LONGEST_TIMEOUT)
-	end
-	local number, data = marshal("request", cmd, obj)
-	if not number then
-		return nil, data
-	end
-	local slot, why = native(id, number, traces[task] or 0, data, limit or timeout, owed[task], task)
-	if not slot then
-		if not why then
-			enter(name) -- says what is wrong
-		elseif why == "peer closed" then
-			-- Its CLOSED may be on the way still. A script that asks for as long as there is an fd would
-			-- never let it arrive, since a call that is refused waits for nothing.
-			peer.fd = nil
-		end
-		return nil, why
-	elseif slot == true then
-		return true
-	end
+local function conclude(slot, task, cmd)
 	waiting[slot], slots[task] = task, slot
-	local answer
-	answer, why = suspend()
-	if answer == nil then
-		return nil, why
-	elseif answer == true then
-		return true
+	local answer, problem = suspend()
+	if answer == nil or answer == true then
+		return answer, problem
 	end
-	local response, problem = unmarshal("response", cmd, answer)
+	local response
+	response, problem = unmarshal("response", cmd, answer)
 	return response, problem
+end
+
+--- A request that could not be submitted.
+local function refusal(name, peer, why)
+	if not why then
+		enter(name) -- says what is wrong
+	elseif why == "peer closed" then
+		-- Its CLOSED may be on the way still. A script that asks for as long as there is an fd would
+		-- never let it arrive, since a call that is refused waits for nothing.
+		peer.fd = nil
+	end
+	return nil, why
+end
+
+--- Makes call or send. Few variables: with two more the native call would make the stack of a task that
+--- is a call deep grow to twice its size.
+---@param name string
+---@param native function submits a request: true when it is on its way and over, or the slot to wait on
+local function requester(name, native)
+	return function(peer, cmd, obj, limit)
+		if not marshal then
+			demand_serve(name)
+		end
+		local task = books[CURRENT]
+		if not (task and sees_tasks) then
+			enter(name)
+		end
+		local id = type(peer) == "table" and peer[PEER] or identify(name, peer)
+		if limit ~= nil then
+			limit = check.integer(name, "the timeout", limit, 1, LONGEST_TIMEOUT)
+		end
+		local number
+		number, obj = marshal("request", cmd, obj)
+		if not number then
+			return nil, obj
+		end
+		local slot
+		slot, obj = native(id, number, traces[task] or 0, obj, limit or timeout, owed[task], task)
+		if slot == true then
+			return true
+		elseif slot then
+			return conclude(slot, task, cmd)
+		end
+		return refusal(name, peer, obj)
+	end
 end
 
 --- Asks a peer and waits for its answer.
@@ -350,9 +365,8 @@ end
 ---@return any? response
 ---@return string? err "timeout"; "closed": the connection went down meanwhile; "peer closed": the
 ---  handle cannot connect; else what the system said
-function cluster.call(peer, cmd, obj, limit)
-	return request("cluster.call", native_call, peer, cmd, obj, limit)
-end
+---@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, limit: integer?): any, string?
+cluster.call = requester("cluster.call", core.call)
 
 --- Sends a message that nobody answers. It returns once the message is on its way, which is at
 --- once unless the peer has to be connected first or has too much to read already.
@@ -363,9 +377,8 @@ end
 ---@param limit integer? milliseconds to get it on its way; the timeout of serve by default
 ---@return boolean? ok
 ---@return string? err as for cluster.call
-function cluster.send(peer, cmd, obj, limit)
-	return request("cluster.send", native_send, peer, cmd, obj, limit)
-end
+---@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, limit: integer?): boolean?, string?
+cluster.send = requester("cluster.send", core.send)
 
 --- Closes a peer or a listener for good. What was sent before is still delivered; calls that wait
 --- on the peer return nil, "closed" at once. The close callback is not called. Closing twice is no

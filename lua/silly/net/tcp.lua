@@ -148,7 +148,7 @@ loop.on_wait(core.events.STREAM_DIALED, connecting)
 --- What runs an accept callback, in a task of its own.
 local function welcome(accept, self)
 	return function()
-		local task = scheduler.current
+		local task = scheduler.current()
 		guests[task] = self
 		accept(self)
 		guests[task] = nil

@@ -35,7 +35,7 @@ end
 
 local function member(fn)
 	fn()
-	local thread = scheduler.current
+	local thread = scheduler.current()
 	scheduler.insist(leave, thread, groups[thread])
 end
 
