@@ -24,10 +24,7 @@ local LONGEST = 100 * 365 * 24 * 3600 * 1000
 local sleeping = {}
 local callbacks, arguments = {}, {}
 
-local slots = scheduler.track(sleeping, "silly.time", function(slot)
-	sleeping[slot] = nil
-	core.cancel_sleep(slot)
-end)
+local slots = scheduler.track(sleeping, "silly.time", core.cancel_sleep)
 
 loop.on_wait(core.events.AWAKE, sleeping)
 

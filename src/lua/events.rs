@@ -17,7 +17,7 @@ pub(super) unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
     // SAFETY: the parcel owns nothing, and no borrow is alive while values are pushed or tasks run.
     unsafe {
         let hold: *mut Hold = hold(state);
-        ffi::lua_settop(state, 1);
+        ffi::lua_settop(state, resume::BASE);
         loop {
             let Some(event) = unpack(&mut *hold) else {
                 if goes_onward(state) {

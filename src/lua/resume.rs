@@ -15,8 +15,13 @@ use super::parcel::Parcel;
 use super::raw::Hold;
 use super::tasks::{self, Outcome, RUN, STATES, WAITS};
 
-/// What stands on the stack of `next` between events: its argument.
-const BASE: c_int = 1;
+/// What stands on the stack of `next` between events: its argument, and from the first request on what
+/// handles one: the function, the peers by slot, and the tables of what tasks owe and to whom.
+const PROCESS: c_int = 2;
+const PEERS: c_int = 3;
+const OWED: c_int = 4;
+const PATRONS: c_int = 5;
+pub(super) const BASE: c_int = PATRONS;
 
 /// How `next` goes on.
 pub(super) enum Course {
@@ -31,7 +36,7 @@ pub(super) enum Course {
     Script,
 }
 
-/// Hands an event to the task that waits in its slot, unless that has been cancelled meanwhile.
+/// Hands an event to the task that waits in its slot; one that has been cancelled meanwhile does not.
 ///
 /// # Safety
 /// For `next` only. May raise; owns nothing.
@@ -51,7 +56,7 @@ pub(super) unsafe fn wake(state: *mut lua_State, hold: *mut Hold, parcel: &Parce
         // Only now, since a finaliser may have run: it may cancel the task, or end the loop.
         ffi::lua_rawgeti(state, waiting, slot);
         ffi::lua_replace(state, thread);
-        let wanted = tasks::is_known(state, thread) && !is_over(&*hold);
+        let wanted = ffi::lua_isthread(state, thread) != 0 && !is_over(&*hold);
         if wanted {
             tasks::set_current(state, thread);
         }
@@ -66,8 +71,7 @@ pub(super) unsafe fn wake(state: *mut lua_State, hold: *mut Hold, parcel: &Parce
     }
 }
 
-/// Starts a task for a request: `waits` has, under its kind, a list of the function that handles it, the
-/// peers by slot, and the tables of what tasks owe and to whom.
+/// Starts a task for a request.
 ///
 /// # Safety
 /// As [`wake`].
@@ -75,19 +79,14 @@ pub(super) unsafe fn begin(state: *mut lua_State, hold: *mut Hold, parcel: &Parc
     // SAFETY: as in `wake`; a coroutine of the pool does not run, and waits for a function.
     unsafe {
         let [slot, fd, ..] = parcel.numbers;
-        ffi::lua_rawgeti(state, WAITS, parcel.kind as ffi::lua_Integer);
-        let service = BASE + 1;
-        let thread = service + 1;
-        if ffi::lua_istable(state, service) == 0 {
-            ffi::lua_settop(state, BASE);
+        if ffi::lua_isnil(state, PROCESS) != 0 && !find_service(state, parcel.kind) {
             return Course::Script;
         }
         // Before anything else that may run a finaliser, which may start tasks, too: this one is ours.
         tasks::pick(state, hold);
-        ffi::lua_rawgeti(state, service, 1);
-        ffi::lua_rawgeti(state, service, 2);
-        ffi::lua_rawgeti(state, -1, slot as ffi::lua_Integer);
-        ffi::lua_remove(state, -2);
+        let thread = BASE + 1;
+        ffi::lua_pushvalue(state, PROCESS);
+        ffi::lua_rawgeti(state, PEERS, slot as ffi::lua_Integer);
         let peer = thread + 2;
         let given = 2 + parcel.push(state, 1);
         // Only now, since a finaliser may have ended the loop.
@@ -100,15 +99,12 @@ pub(super) unsafe fn begin(state: *mut lua_State, hold: *mut Hold, parcel: &Parc
         ffi::lua_pushvalue(state, thread);
         ffi::lua_rawgeti(state, tasks::BOOKS, RUN);
         ffi::lua_rawset(state, STATES);
-        ffi::lua_rawgeti(state, service, 4);
         ffi::lua_pushvalue(state, thread);
         ffi::lua_pushvalue(state, peer);
-        ffi::lua_rawset(state, -3);
-        ffi::lua_rawgeti(state, service, 3);
+        ffi::lua_rawset(state, PATRONS);
         ffi::lua_pushvalue(state, thread);
         ffi::lua_pushinteger(state, fd as ffi::lua_Integer);
-        ffi::lua_rawset(state, -3);
-        ffi::lua_settop(state, -3);
+        ffi::lua_rawset(state, OWED);
         (*hold).pushing = false;
         let task = ffi::lua_tothread(state, thread);
         if ffi::lua_checkstack(task, given) == 0 {
@@ -116,6 +112,27 @@ pub(super) unsafe fn begin(state: *mut lua_State, hold: *mut Hold, parcel: &Parc
         }
         ffi::lua_xmove(state, task, given);
         after(state, tasks::go_on(state, thread, 0))
+    }
+}
+
+/// Lays out what handles requests, which `waits` has under their kind; false when there is nothing yet.
+///
+/// # Safety
+/// As [`wake`]. Does not raise.
+unsafe fn find_service(state: *mut lua_State, kind: i64) -> bool {
+    // SAFETY: as in `wake`.
+    unsafe {
+        ffi::lua_rawgeti(state, WAITS, kind as ffi::lua_Integer);
+        let service = BASE + 1;
+        let found = ffi::lua_istable(state, service) != 0;
+        for place in PROCESS..=PATRONS {
+            if found {
+                ffi::lua_rawgeti(state, service, ffi::lua_Integer::from(place - PROCESS + 1));
+                ffi::lua_replace(state, place);
+            }
+        }
+        ffi::lua_settop(state, BASE);
+        found
     }
 }
 

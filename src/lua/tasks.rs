@@ -145,24 +145,6 @@ pub(super) unsafe fn is_idle(state: *mut lua_State) -> bool {
     }
 }
 
-/// Whether there is a task at `thread` that has a state.
-///
-/// # Safety
-/// As [`put_back`].
-pub(super) unsafe fn is_known(state: *mut lua_State, thread: c_int) -> bool {
-    // SAFETY: balanced; looks a value up by a key that is there.
-    unsafe {
-        if ffi::lua_isthread(state, thread) == 0 {
-            return false;
-        }
-        ffi::lua_pushvalue(state, thread);
-        ffi::lua_rawget(state, STATES);
-        let known = ffi::lua_isnil(state, -1) == 0;
-        ffi::lua_settop(state, -2);
-        known
-    }
-}
-
 /// Makes a task the current one.
 ///
 /// # Safety
@@ -249,8 +231,18 @@ pub(super) unsafe fn refuse(state: *mut lua_State, thread: c_int, why: &CStr) ->
 unsafe fn retire(state: *mut lua_State, thread: c_int) -> Outcome {
     // SAFETY: balanced; only fields that are there are set.
     unsafe {
-        clear(state, STATES, thread);
-        clear(state, TRACES, thread);
+        ffi::lua_pushvalue(state, thread);
+        ffi::lua_pushnil(state);
+        ffi::lua_rawset(state, STATES);
+        ffi::lua_pushvalue(state, thread);
+        ffi::lua_rawget(state, TRACES);
+        if ffi::lua_isnil(state, -1) == 0 {
+            // Only then: to set a field to nil that is not there may want memory.
+            ffi::lua_pushvalue(state, thread);
+            ffi::lua_pushnil(state);
+            ffi::lua_rawset(state, TRACES);
+        }
+        ffi::lua_settop(state, thread);
         put_back(state, hold(state), thread);
         ffi::lua_pushboolean(state, 1);
         ffi::lua_rawgeti(state, BOOKS, RETURNED);
@@ -260,25 +252,6 @@ unsafe fn retire(state: *mut lua_State, thread: c_int) -> Outcome {
         ffi::lua_settop(state, thread);
         forget_current(state);
         Outcome::Usual
-    }
-}
-
-/// Clears a task's field in a table, if there is one: to set one to nil that is not there may want
-/// memory.
-///
-/// # Safety
-/// As [`put_back`].
-unsafe fn clear(state: *mut lua_State, table: c_int, thread: c_int) {
-    // SAFETY: balanced.
-    unsafe {
-        ffi::lua_pushvalue(state, thread);
-        ffi::lua_rawget(state, table);
-        if ffi::lua_isnil(state, -1) == 0 {
-            ffi::lua_pushvalue(state, thread);
-            ffi::lua_pushnil(state);
-            ffi::lua_rawset(state, table);
-        }
-        ffi::lua_settop(state, -2);
     }
 }
 

@@ -107,6 +107,9 @@ impl Reactor {
 
     /// Turns the deadlines that have come into events.
     pub(super) fn fire(&mut self, driver: &mut impl Driver) {
+        if self.deadlines.is_empty() {
+            return; // and no clock is read
+        }
         let now = self.clock.now();
         while let Some(alarm) = self.deadlines.pop(now) {
             match alarm {

@@ -45,6 +45,9 @@ local TRIES = 100
 --- forks itself for ever would starve them.
 local DRAIN_LIMIT = 10000
 
+--- A queue that has held more than so many is made anew: Lua never gives back what a table has grown to.
+local QUEUE_LIMIT = 4096
+
 ---@class silly.scheduler
 ---@field version string
 ---@field stopped boolean set by silly.exit: nothing starts any more
@@ -301,8 +304,9 @@ function scheduler.current()
 	return books[CURRENT]
 end
 
---- For others to look at: a function in between would be felt in every message.
-scheduler.CURRENT = CURRENT
+--- For others to look at: a function in between would be felt in every message. A task that waits yields
+-- SUSPEND.
+scheduler.CURRENT, scheduler.SUSPEND = CURRENT, SUSPEND
 scheduler.books, scheduler.takers, scheduler.next_event = books, takers, next_event
 
 --- Drops every ready task.
@@ -336,6 +340,10 @@ function scheduler.drain()
 			end
 		end
 		done = done + now
+		if now > QUEUE_LIMIT then
+			local rest = other_queue()
+			rest.threads, rest.values = {}, {}
+		end
 	end
 end
 
@@ -442,7 +450,8 @@ function scheduler.track(waiting, name, take_back)
 	scheduler.watch(function(thread)
 		local slot = slots[thread]
 		if slot and waiting[slot] == thread then
-			take_back(slot)
+			take_back(slot) -- first: it may fail for want of memory, and is called again then
+			waiting[slot] = nil
 		end
 	end)
 	scheduler.explain(function(thread)

@@ -67,7 +67,8 @@ local PEER = peers.ID
 local sees_tasks = core.sees_tasks
 local enter, suspend = scheduler.task, scheduler.suspend
 local traces, owed = scheduler.traces, serving.owed
-local books, CURRENT = scheduler.books, scheduler.CURRENT
+local books, CURRENT, SUSPEND = scheduler.books, scheduler.CURRENT, scheduler.SUSPEND
+local co_yield = coroutine.yield
 
 --- What serve has set; the functions are nil before.
 local marshal, unmarshal
@@ -302,7 +303,7 @@ end
 ---@async
 local function conclude(slot, task, cmd)
 	waiting[slot], slots[task] = task, slot
-	local answer, problem = suspend()
+	local answer, problem = co_yield(SUSPEND)
 	if answer == nil or answer == true then
 		return answer, problem
 	end

@@ -55,15 +55,9 @@ local CLOSED = {}
 ---@type table<integer, thread>
 local reading, connecting = {}, {}
 
-local read_slots = scheduler.track(reading, "silly.net.tcp", function(slot)
-	reading[slot] = nil
-	native.withdraw(slot)
-end)
+local read_slots = scheduler.track(reading, "silly.net.tcp", native.withdraw)
 
-local connect_slots = scheduler.track(connecting, "silly.net.tcp", function(slot)
-	connecting[slot] = nil
-	native.abandon(slot)
-end)
+local connect_slots = scheduler.track(connecting, "silly.net.tcp", native.abandon)
 
 --- Has a task wait on a slot. What waits natively must not stay behind when memory fails in here.
 ---@return true
