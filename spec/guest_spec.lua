@@ -187,6 +187,55 @@ describe("what a host raises inside a step, such as its Ctrl-C,", function()
 			assert(beats > 0)
 		]]
 	end)
+
+	it("leaves a lock whose task has just returned to nobody else", function()
+		passes [[
+			local mutex, main = require "silly.sync.mutex", coroutine.running()
+			local raised = 0
+			for instructions = 1, 60 do
+				local locks, guard, got = mutex.new(), nil, nil
+				local function strike() debug.sethook(main or nil) error("interrupted!", 0) end
+				task.fork(function()
+					guard = locks:lock("key")
+					if main then debug.sethook(main, strike, "", instructions) end
+				end)
+				local ok, why = pcall(silly.step, 0)
+				debug.sethook()
+				assert(ok or why == "interrupted!", why)
+				raised = raised + (ok and 0 or 1)
+				local second = task.fork(function()
+					local mine = locks:lock("key")
+					got = true
+					mine:unlock()
+				end)
+				silly.step(0)
+				assert(not got, "two tasks hold the key")
+				guard:unlock()
+				for _ = 1, 3 do silly.step(0) end
+				assert(got and not task.status(second), "nobody gets the key any more")
+			end
+			-- Nothing leads to the main thread on 5.1, and LuaJIT's hook counts what tasks do as well.
+			assert(not main or jit or raised > 20, raised)
+		]]
+	end)
+
+	it("does not let a task be resumed that the host itself runs", function()
+		passes [[
+			local logged = {}
+			require("silly.internal.scheduler").report = function(text) logged[#logged + 1] = text end
+			local waits = task.fork(function()
+				task.wait()
+				pcall(silly.step, 0)
+				logged[#logged + 1] = "returned"
+			end)
+			silly.step(0)
+			task.wakeup(waits, "woken")
+			coroutine.resume(waits)
+			silly.step(0)
+			assert(table.concat(logged, " "):find("non%-suspended"), logged[1])
+			assert(task.status(waits) == nil)
+		]]
+	end)
 end)
 
 describe("silly.fd", function()

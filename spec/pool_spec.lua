@@ -1,8 +1,10 @@
 --- Coroutines are used again: what one task leaves must not reach the next.
 
+local cluster = require "silly.net.cluster"
 local task = require "silly.task"
 local time = require "silly.time"
 local trace = require "silly.trace"
+local waitgroup = require "silly.sync.waitgroup"
 local log = require "spec.support.log"
 local echo = require "spec.support.echo"
 
@@ -88,6 +90,48 @@ describe("a coroutine that is used again", function()
 			assert.is_true(ran)
 		end
 	end))
+
+	it("calls its function, whoever resumes it", async(function()
+		fill()
+		local function ran(...)
+			return "its own", ...
+		end
+		local thread = task.fork(ran, print)
+		assert.equal("suspended", coroutine.status(thread))
+		assert.same({ true, "its own", 1 }, { coroutine.resume(thread, 1) })
+		local ending = log.capture()
+		time.sleep(0)
+		assert.matches("cannot resume dead coroutine", ending())
+		assert.is_nil(task.status(thread))
+	end))
+
+	it("may run a function of C that waits", async(function()
+		local thread = task.fork(coroutine.yield, "given")
+		time.sleep(0)
+		assert.equal("WAIT", task.status(thread))
+		task.wakeup(thread)
+		time.sleep(0)
+		assert.is_nil(task.status(thread))
+	end))
+
+	if coroutine.close and pcall(coroutine.wrap(function()
+		return coroutine.close(coroutine.running())
+	end)) then
+		it("is not used again when its task has closed itself and owes something", async(function()
+			local function close_itself()
+				coroutine.close((coroutine.running()))
+			end
+			local node = echo.open(close_itself)
+			fill()
+			task.fork(node.ask, "x")
+			time.sleep(20)
+			assert.equal(0, cluster.stats().handlers)
+			node.close()
+			local group = waitgroup.new()
+			group:fork(close_itself)
+			group:wait()
+		end))
+	end
 
 	it("is not used again after an error", async(function()
 		fill()

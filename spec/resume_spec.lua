@@ -45,7 +45,8 @@ describe("a task that an event is for", function()
 				local peer = cluster.connect(listener.addr)
 				for round = 1, 4000 do
 					finally(fork)
-					if cluster.call(peer, round % 50 == 0 and 2 or 1, BODY) == BODY then answered = answered + 1 end
+					local body = BODY .. round -- a new string each, or there would be no garbage
+					if cluster.call(peer, round % 50 == 0 and 2 or 1, body) == body then answered = answered + 1 end
 				end
 				time.sleep(1)
 				print(forked > 0 and forked == ran, answered == 4000)
@@ -85,8 +86,8 @@ describe("a task that an event is for", function()
 					over = true
 					silly.exit(0)
 				end)
-				while true do
-					cluster.call(peer, 1, BODY)
+				for round = 1, math.huge do
+					cluster.call(peer, 1, BODY .. round)
 					count()
 				end
 			end)

@@ -106,12 +106,7 @@ pub(super) unsafe fn begin(state: *mut lua_State, hold: *mut Hold, parcel: &Parc
         ffi::lua_pushinteger(state, fd as ffi::lua_Integer);
         ffi::lua_rawset(state, OWED);
         (*hold).pushing = false;
-        let task = ffi::lua_tothread(state, thread);
-        if ffi::lua_checkstack(task, given) == 0 {
-            return after(state, tasks::refuse(state, thread, c"not enough memory"));
-        }
-        ffi::lua_xmove(state, task, given);
-        after(state, tasks::go_on(state, thread, 0))
+        after(state, tasks::start(state, thread, given))
     }
 }
 

@@ -26,13 +26,14 @@ local co_yield, co_running, co_status = coroutine.yield, coroutine.running, coro
 local co_yieldable = coroutine.isyieldable -- absent before 5.3
 local co_close = coroutine.close -- absent before 5.4
 local traceback = debug and debug.traceback
+local NEEDS_LUA = _VERSION == "Lua 5.1" and not rawget(_G, "jit") and debug
 
 --- What native code looks at, too (src/lua/tasks.rs): how many tasks are ready, below zero once the
 --- loop has ended; the current task, or false; what is to be called with tasks that have returned, or
---- false; the state of a task that runs. The table itself is what a task yields to wait, and tells that
---- from a script's own yields.
-local READY, CURRENT, RETURNED = 1, 2, 3
-local books = { 0, false, false, "RUN" }
+--- false; the state of a task that runs; the tables of what tasks owe. The books themselves are what a
+--- task yields to wait, and tell that from a script's own yields.
+local READY, CURRENT, RETURNED, DEBTS = 1, 2, 3, 5
+local books = { 0, false, false, "RUN", {} }
 local SUSPEND = books
 
 --- Yielded only to learn whether a yield is possible, and answered at once.
@@ -78,10 +79,11 @@ end
 --- Who takes the events of each kind; see silly.internal.loop.
 local takers = {}
 
-local next_event, native_resume, native_obtain =
+local next_event, native_resume, native_obtain, native_retire =
 	core.bind(takers, status, books, pool, traces, io and io.stdout)
 
---- The ready queue, first come first served: threads, and what their yield returns. There are two, so
+--- The ready queue, first come first served: threads, and what their yield returns or
+--- their function gets. There are two, so
 --- that what becomes ready during a drain waits for the next one. Which is which hangs on one variable,
 --- since a host's Ctrl-C may come between any two instructions.
 local function new_queue()
@@ -107,9 +109,20 @@ function scheduler.on_ready(fn)
 	bell = fn
 end
 
+--- A function that may be a task's. 5.1 cannot go on with a C function that has yielded and has no Lua
+--- function below it.
+local function startable(fn)
+	if NEEDS_LUA and debug.getinfo(fn, "S").what == "C" then
+		return function(argument)
+			return fn(argument)
+		end
+	end
+	return fn
+end
+
 --- A coroutine that is to call a function.
-local function obtain(fn, argument)
-	local thread, is_new = native_obtain(fn, argument)
+local function obtain(fn)
+	local thread, is_new = native_obtain(startable(fn))
 	if is_new and scheduler.unhook then
 		scheduler.unhook(thread)
 	end
@@ -178,8 +191,14 @@ local function fail(thread, problem)
 	close(thread, problem)
 end
 
+--- A task has returned, and somebody wants to know. Only then is its coroutine another task's.
+local function retire(thread)
+	books[RETURNED](thread)
+	native_retire(thread)
+end
+
 --- What becomes of the current task, where native code does not know: whether it went well, and what it
---- has yielded or failed with.
+--- has yielded or failed with, or what native code says of one that has ended.
 function scheduler.look(thread, ok, yielded)
 	while yielded == PROBE do
 		ok, yielded = native_resume(thread)
@@ -187,7 +206,10 @@ function scheduler.look(thread, ok, yielded)
 	if ok == false then
 		fail(thread, yielded)
 	elseif yielded and yielded == books[RETURNED] then
-		scheduler.insist(yielded, thread)
+		retire(thread) -- what fails in there is the loop's, and `recover` does the rest
+	elseif yielded == books[DEBTS] then
+		disown(thread, false) -- it has closed itself
+		close(thread)
 	elseif ok and status[thread] == "RUN" then
 		-- A yield of the script's own: task.wakeup may answer it.
 		status[thread] = "WAIT"
@@ -220,11 +242,15 @@ function scheduler.is_shortage(problem)
 end
 
 --- Memory has failed in the loop. The task that it was going on with, if any, may have been left in the
---- middle: it ends. Those that it had yet to come to are ready once more.
+--- middle: it ends, unless it has returned already. Those that it had yet to come to are ready once more.
 function scheduler.recover(problem)
 	local thread = books[CURRENT]
-	if thread and status[thread] and scheduler.is_shortage(problem) then
-		fail(thread, problem)
+	if thread and status[thread] then
+		if books[RETURNED] and co_status(thread) == "dead" then
+			scheduler.insist(retire, thread)
+		elseif scheduler.is_shortage(problem) then
+			fail(thread, problem)
+		end
 	end
 	books[CURRENT] = false
 	local rest = other_queue()
@@ -245,10 +271,10 @@ end
 --- Starts a task at once, without the ready queue. Only for the loop, between events.
 function scheduler.start(fn, argument)
 	if not scheduler.stopped then
-		local thread = obtain(fn, argument)
+		local thread = obtain(fn)
 		books[CURRENT] = thread
 		status[thread] = "RUN"
-		return resume(thread)
+		return resume(thread, argument)
 	end
 end
 
@@ -268,8 +294,8 @@ end
 --- Appends a task that has not begun to the ready queue.
 ---@return thread
 function scheduler.fork(fn, argument)
-	local thread = obtain(fn, argument)
-	enqueue(thread)
+	local thread = obtain(fn)
+	enqueue(thread, argument)
 	return thread
 end
 
@@ -404,8 +430,15 @@ function scheduler.watch(watcher)
 	watchers[#watchers + 1] = watcher
 end
 
+--- Names a table in which tasks have a field for as long as they owe something.
+---@param debts table<thread, any>
+function scheduler.owes(debts)
+	local all = books[DEBTS]
+	all[#all + 1] = debts
+end
+
 --- Asks to be told of tasks that return: their coroutines are other tasks' from then on.
----@param watcher fun(thread: thread) called again where memory fails in it
+---@param watcher fun(thread: thread) called again where it fails, and goes on from there
 function scheduler.watch_returns(watcher)
 	local before = books[RETURNED]
 	books[RETURNED] = before and function(thread)

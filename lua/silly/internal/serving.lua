@@ -123,6 +123,9 @@ scheduler.watch(function(task, failed)
 	return ("[cluster] %s of %s"):format(duty, peers.name(peer))
 end)
 
+scheduler.owes(owed)
+scheduler.owes(duties)
+
 local start = scheduler.start
 
 loop.on_request(events.REQUEST, { process, peers.by_slot, owed, patrons })

@@ -160,6 +160,8 @@ end, function(_, fd)
 	native.close(fd)
 end)
 
+scheduler.owes(guests)
+
 -- An accept that fails or is cancelled loses its connection.
 scheduler.watch(function(task)
 	local guest = guests[task]

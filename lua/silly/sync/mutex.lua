@@ -37,11 +37,11 @@ end
 local function retire(thread)
 	local owner = owners[thread]
 	if owner then
-		owners[thread] = nil
 		owner.ended = true
 		if owner.holds > 0 and owner.awaited then
 			scheduler.fork(search, owner)
 		end
+		owners[thread] = nil -- last: it may be called again where memory fails in here
 	end
 end
 

@@ -39,6 +39,8 @@ local function member(fn)
 	scheduler.insist(leave, thread, groups[thread])
 end
 
+scheduler.owes(groups)
+
 -- A task that fails, which the scheduler logs, or is cancelled counts as one that has ended.
 scheduler.watch(function(thread)
 	local group = groups[thread]
