@@ -8,6 +8,7 @@ local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local queue = require "silly.internal.queue"
 local task = require "silly.task"
+require "silly.internal.interpret" ()
 
 if core.loaded.line then
 	return core.loaded.line

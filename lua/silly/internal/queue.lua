@@ -1,4 +1,5 @@
 --- First in, first out, at a constant cost: what lines and channels keep things in.
+require "silly.internal.interpret" ()
 
 local queue = {}
 queue.__index = queue

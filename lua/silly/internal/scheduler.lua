@@ -6,6 +6,7 @@
 -- Lua itself can give a finished coroutine no other function.
 
 local core = require "silly.core"
+require "silly.internal.interpret" ()
 
 -- Test runners empty package.loaded between files: the tasks that wait are still the same.
 core.loaded = core.loaded or {}

@@ -4,6 +4,7 @@ local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
 local line = require "silly.internal.line"
 local queue = require "silly.internal.queue"
+require "silly.internal.interpret" ()
 
 ---@class silly.sync.channel
 local channel = {}

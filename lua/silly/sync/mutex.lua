@@ -8,6 +8,7 @@ local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local line = require "silly.internal.line"
 local check = require "silly.internal.check"
+require "silly.internal.interpret" ()
 
 if core.loaded.mutex then
 	return core.loaded.mutex
