@@ -5,7 +5,8 @@
 --   node.lua sender ADDRESS SIZE MS              prints messages per second, as the server counts them
 --   node.lua beside ADDRESS WHAT COUNT CALLS     prints microseconds of processor time per call of 64
 --                                                callers, of both processes, beside so much else
---   node.lua chunks ADDRESS CHUNKS CALLS         the same for one chunk of calls after the other
+--   node.lua chunks ADDRESS CHUNKS CALLS         the same for one chunk of calls after the other, each
+--                                                once it has read a line
 --   node.lua parked ADDRESS COUNT                prints bytes of memory that a call in flight takes
 --   node.lua bare COUNT                          the same of a suspended coroutine, one call deep
 --
@@ -196,6 +197,7 @@ function roles.chunks(address, chunks, calls)
 	local peer = cluster.connect(address)
 	cost(peer, calls / 10)
 	for _ = 1, tonumber(chunks) do
+		io.read()
 		print(("%.4f"):format(cost(peer, calls)))
 		io.stdout:flush()
 	end

@@ -3,7 +3,7 @@
 
 use crate::process::Process;
 use crate::report::{Report, count};
-use crate::rounds::Spread;
+use crate::rounds::{Spread, level};
 use crate::{Outcome, Plan};
 
 /// The cost of a call by how much there is of one thing.
@@ -28,8 +28,9 @@ pub fn measure(plan: &Plan, report: &mut Report) -> Outcome<Vec<Curve>> {
     report.section(
         "Growth",
         "Processor time of both processes per call of 64 callers with 32 bytes, in microseconds, \
-         beside so much else; the medians of rounds in turn. The aim is that the dearest costs at \
-         most 1.15 times the cheapest.",
+         beside so much else, from rounds that measure each amount once, as parts of the round's \
+         mean. The aim is that the dearest costs at most 1.15 times the cheapest. Calls before are \
+         measured chunk by chunk, each beside fresh processes.",
     );
     report.header(&["beside", "", "", "", "", "most by least"]);
     let mut curves = Vec::new();
@@ -37,22 +38,17 @@ pub fn measure(plan: &Plan, report: &mut Report) -> Outcome<Vec<Curve>> {
         // The ends only, where time is short.
         let amounts: Vec<&str> =
             if plan.quick { vec![amounts[0], amounts[3]] } else { amounts.to_vec() };
-        let mut figures = vec![Vec::new(); amounts.len()];
-        for _ in 0..plan.of(3, 5) {
-            for (amount, figures) in amounts.iter().zip(&mut figures) {
-                figures.push(beside(what, amount, plan.of("40000", "150000"))?);
-            }
-        }
-        let points: Vec<(f64, f64)> = amounts
-            .iter()
-            .zip(figures)
-            .map(|(amount, figures)| (amount.parse().unwrap_or(0.0), Spread::of(figures).median))
-            .collect();
+        let rounds: Vec<Vec<f64>> = (0..plan.of(3, 9))
+            .map(|_| {
+                amounts.iter().map(|amount| beside(what, amount, plan.of(40_000, 80_000))).collect()
+            })
+            .collect::<Outcome<_>>()?;
+        let amounts = amounts.iter().map(|amount| amount.parse().unwrap_or(0.0));
+        let points: Vec<(f64, f64)> = amounts.zip(level(&rounds)).collect();
         row(report, name, &points);
         curves.push(Curve { name, points });
     }
-    let each = plan.of(50_000, 1_000_000);
-    let points = chunks(each)?;
+    let points = chunks(plan.of(50_000, 1_000_000))?;
     let ends: Vec<(f64, f64)> = [0, 3, 6, 9].into_iter().map(|index| points[index]).collect();
     row(report, "calls before", &ends);
     curves.push(Curve { name: "calls before", points });
@@ -68,17 +64,28 @@ fn row(report: &mut Report, name: &str, points: &[(f64, f64)]) {
     report.row(&cells.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-fn beside(what: &str, amount: &str, calls: &str) -> Outcome<f64> {
+fn beside(what: &str, amount: &str, calls: usize) -> Outcome<f64> {
     let mut server = Process::node(false, &["server"])?;
     let address = server.line()?;
-    Process::node(false, &["beside", &address, what, amount, calls])?.number()
+    Process::node(false, &["beside", &address, what, amount, &calls.to_string()])?.number()
 }
 
-/// One chunk of calls after the other in the same two processes.
+/// One chunk of calls after the other in the same two processes, each as a multiple of what fresh ones
+/// need right before and after it.
 fn chunks(each: usize) -> Outcome<Vec<(f64, f64)>> {
     let mut server = Process::node(false, &["server"])?;
     let address = server.line()?;
-    let (number, size) = (CHUNKS.to_string(), each.to_string());
-    let mut client = Process::node(false, &["chunks", &address, &number, &size])?;
-    (0..CHUNKS).map(|chunk| Ok(((chunk * each) as f64, client.number()?))).collect()
+    let mut client =
+        Process::node(false, &["chunks", &address, &CHUNKS.to_string(), &each.to_string()])?;
+    let fresh = || beside("connections", "1", each / 4);
+    let (mut costs, mut ratios) = (vec![fresh()?], Vec::new());
+    for chunk in 0..CHUNKS {
+        client.go_on()?;
+        let cost = client.number()?;
+        costs.push(fresh()?);
+        let around = (costs[chunk] + costs[chunk + 1]) / 2.0;
+        ratios.push(((chunk * each) as f64, cost / around));
+    }
+    let typical = Spread::of(costs).median;
+    Ok(ratios.into_iter().map(|(before, ratio)| (before, ratio * typical)).collect())
 }

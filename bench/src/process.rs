@@ -1,6 +1,6 @@
 //! The processes that are measured.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::{Outcome, Plan};
@@ -43,6 +43,12 @@ impl Process {
             .map_err(|error| format!("{program}: {error}"))?;
         let output = child.stdout.take().ok_or("no output to read")?;
         Ok(Process { child, output: BufReader::new(output) })
+    }
+
+    /// Sends it an empty line.
+    pub fn go_on(&mut self) -> Outcome<()> {
+        let input = self.child.stdin.as_mut().ok_or("no input to write to")?;
+        Ok(input.write_all(b"\n")?)
     }
 
     /// The next line that it prints.

@@ -26,6 +26,20 @@ pub struct Pair {
     pub ratio: Spread,
 }
 
+/// What several things cost, from rounds that measured each of them once: in each round as a part of
+/// that round's mean, so that a slow minute counts for all alike; the medians of those, times the median
+/// mean.
+pub fn level(rounds: &[Vec<f64>]) -> Vec<f64> {
+    let mean = |round: &Vec<f64>| round.iter().sum::<f64>() / round.len() as f64;
+    let typical = Spread::of(rounds.iter().map(mean).collect()).median;
+    (0..rounds[0].len())
+        .map(|thing| {
+            let parts = rounds.iter().map(|round| round[thing] / mean(round)).collect();
+            Spread::of(parts).median * typical
+        })
+        .collect()
+}
+
 /// Measures both in turn, `rounds` times.
 pub fn in_turn(
     rounds: usize,
