@@ -1,6 +1,7 @@
 --- Calls: what marshal, the handler and unmarshal make of them, and how long they last.
 
 local cluster = require "silly.net.cluster"
+local helper = require "spec.helper"
 local logger = require "silly.logger"
 local task = require "silly.task"
 local time = require "silly.time"
@@ -174,12 +175,12 @@ describe("cluster.call", function()
 		node.serve({
 			unmarshal = function(kind, _, data)
 				if kind == "response" then
-					error({ "no unmarshal" })
+					error("no unmarshal", 0)
 				end
 				return data
 			end,
 		})
-		assert.same({ false, { "no unmarshal" } }, { pcall(cluster.call, peer, 1, "hi") })
+		assert.same({ false, "no unmarshal" }, { helper.protect(cluster.call, peer, 1, "hi") })
 		node.serve()
 		assert.equal("r:fine", (cluster.call(peer, 1, "fine")))
 	end))

@@ -4,12 +4,15 @@ local cluster = require "silly.net.cluster"
 local task = require "silly.task"
 local node = require "spec.support.node"
 local process = require "spec.support.process"
+local scheduler = require "silly.internal.scheduler"
+local helper = require "spec.helper"
 
 --- What a function raises, without the position, which must be this file's.
 local function raised(fn, ...)
 	local arguments, count = { ... }, select("#", ...)
 	local unpack = table.unpack or unpack
-	local ok, why = pcall(function()
+	local protect = scheduler.current() and helper.protect or pcall
+	local ok, why = protect(function()
 		fn(unpack(arguments, 1, count))
 		return "nothing"
 	end)
@@ -236,7 +239,7 @@ describe("misuse of the cluster", function()
 	end))
 
 	it("what waits says so below a C function, and the task goes on", async(function()
-		if not coroutine.isyieldable then
+		if _VERSION == "Lua 5.2" then
 			return
 		end
 		local peer = node.pair()

@@ -38,8 +38,34 @@ local function attempt_in_51(body, fail)
 	scheduler.report = report
 end
 
+--- pcall for what waits, of 5.1: in a task of its own.
+local function protect_in_51(fn, ...)
+	local this, ok, values = task.running(), false, nil
+	local arguments, count = { ... }, select("#", ...)
+	local report = scheduler.report
+	local child
+	scheduler.report = function(text, severity)
+		if scheduler.current() ~= child then
+			return report(text, severity)
+		end
+		values = { (text:match("failed: (.-)\nstack traceback:")) }
+		task.wakeup(this)
+	end
+	child = task.fork(function()
+		values = { fn(unpack(arguments, 1, count)) } -- luacheck: ignore 143
+		ok = true
+		task.wakeup(this)
+	end)
+	task.wait()
+	scheduler.report = report
+	return ok, unpack(values) -- luacheck: ignore 143
+end
+
+--- pcall for a function that waits, in a task.
+helper.protect = pcall
+
 if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
-	attempt = attempt_in_51
+	attempt, helper.protect = attempt_in_51, protect_in_51
 end
 
 --- Wraps a test's body: it runs as a task, and the loop is stepped until it has ended. Its errors

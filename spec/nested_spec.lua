@@ -209,7 +209,7 @@ describe("between a task and a call that waits", function()
 				for _ = 1, 3 do
 					local ok, problem = pcall(use)
 					assert.is_false(ok)
-					assert.matches("attempt to yield across metamethod/C-call boundary", problem, 1, true)
+					assert.matches("cluster.call cannot wait here: a C function", problem, 1, true)
 					assert.equal("RUN", task.status(task.running()))
 				end
 				local began = time.monotonic()
@@ -232,7 +232,7 @@ describe("between a task and a call that waits", function()
 			return one < other
 		end)
 		assert.is_false(ok)
-		assert.matches(coroutine.isyieldable and "cluster.call cannot wait here: a C function"
+		assert.matches(_VERSION ~= "Lua 5.2" and "cluster.call cannot wait here: a C function"
 			or "attempt to yield across", problem)
 		assert.equal("r:x", ask())
 	end))

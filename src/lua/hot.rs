@@ -23,20 +23,68 @@ pub(super) const FUNCTIONS: [Function; 6] = [
 ];
 
 /// Whether this file sees to it that only a task waits; elsewhere Lua looks before it calls.
-pub(super) const SEES_TASKS: bool =
-    cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
+pub(super) const SEES_TASKS: bool = cfg!(any(
+    feature = "lua51",
+    feature = "lua53",
+    feature = "lua54",
+    feature = "lua55"
+));
+
+/// What this file adds to the native table where Lua itself cannot tell.
+#[cfg(feature = "lua51")]
+pub(super) const FUNCTIONS_51: [Function; 1] = [(c"may_wait", may_wait_51)];
+
+/// `may_wait()`: whether the running coroutine may; 5.1 has no `coroutine.isyieldable`.
+#[cfg(feature = "lua51")]
+unsafe extern "C-unwind" fn may_wait_51(state: *mut lua_State) -> c_int {
+    // SAFETY: one push.
+    unsafe { ffi::lua_pushboolean(state, c_int::from(is_yieldable(state))) };
+    1
+}
+
+/// Whether no C function but the running one is on the stack. Those that metamethods and iterators of
+/// 5.1 are called through cannot be seen: a wait in there fails in the yield.
+///
+/// # Safety
+/// `state` is valid, and runs a C function. Never raises.
+#[cfg(feature = "lua51")]
+unsafe fn is_yieldable(state: *mut lua_State) -> bool {
+    // SAFETY: a frame is asked about as soon as it has been found.
+    unsafe {
+        let mut frame = std::mem::zeroed::<ffi::lua_Debug>();
+        let mut level = 1;
+        while ffi::lua_getstack(state, level, &mut frame) != 0 {
+            ffi::lua_getinfo(state, c"S".as_ptr(), &mut frame);
+            if CStr::from_ptr(frame.what) == c"C" {
+                return false;
+            }
+            level += 1;
+        }
+        true
+    }
+}
+
+/// Whether the running coroutine may wait.
+///
+/// # Safety
+/// `state` is valid. Never raises.
+#[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+unsafe fn is_yieldable(state: *mut lua_State) -> bool {
+    // SAFETY: looks only.
+    unsafe { ffi::lua_isyieldable(state) != 0 }
+}
 
 /// Whether the running coroutine is the task at `index`, and may wait.
 ///
 /// # Safety
 /// `state` is valid, `index` an argument. Never raises.
 unsafe fn may_wait(state: *mut lua_State, index: c_int) -> bool {
-    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    #[cfg(not(any(feature = "lua52", feature = "luajit")))]
     // SAFETY: as the caller promises.
     unsafe {
-        ffi::lua_tothread(state, index) == state && ffi::lua_isyieldable(state) != 0
+        ffi::lua_tothread(state, index) == state && is_yieldable(state)
     }
-    #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+    #[cfg(any(feature = "lua52", feature = "luajit"))]
     {
         let _ = (state, index);
         true
@@ -62,15 +110,15 @@ unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
     // SAFETY: the data is on the stack until this returns, the node's borrow ends before anything
     // that may raise, and the reason is pushed from where it is kept.
     unsafe {
-        if !may_wait(state, 7) {
-            return 0;
-        }
         let Some(cmd) = integer(state, 2) else {
             return misfit(state, name, c"must return an integer command first", 2);
         };
         let Some(data) = bytes(state, 4) else {
             return misfit(state, name, c"must return a string second", 4);
         };
+        if !may_wait(state, 7) {
+            return 0;
+        }
         let peer = Id::from_bits(integer(state, 1).unwrap_or(0) as u64);
         let timeout = integer(state, 5).unwrap_or(0).max(0) as u64;
         let in_handler = ffi::lua_toboolean(state, 6) != 0;

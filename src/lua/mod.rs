@@ -78,6 +78,8 @@ fn open(lua: &Lua) -> Result<Table> {
     guest::register(lua, &core, &shared)?;
     parcel::register(lua, &core)?;
     raw::register(lua, &core, &shared, &hot::FUNCTIONS)?;
+    #[cfg(feature = "lua51")]
+    raw::register(lua, &core, &shared, &hot::FUNCTIONS_51)?;
     raw::register(lua, &core, &shared, &turns::FUNCTIONS)?;
     raw::register(lua, &core, &shared, &tasks::FUNCTIONS)?;
     core.raw_set("pool_limit", tasks::POOL_LIMIT)?;

@@ -24,10 +24,10 @@ if core.version ~= VERSION then
 end
 
 local co_yield, co_running, co_status = coroutine.yield, coroutine.running, coroutine.status
-local co_yieldable = coroutine.isyieldable -- absent before 5.3
+local co_yieldable = coroutine.isyieldable or core.may_wait -- 5.2 has neither
 local co_close = coroutine.close -- absent before 5.4
 local traceback = debug and debug.traceback
-local NEEDS_LUA = _VERSION == "Lua 5.1" and not rawget(_G, "jit") and debug
+local IS_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
 --- What native code looks at, too (src/lua/tasks.rs): how many tasks are ready, below zero once the
 --- loop has ended; the current task, or false; what is to be called with tasks that have returned, or
@@ -113,7 +113,7 @@ end
 --- A function that may be a task's. 5.1 cannot go on with a C function that has yielded and has no Lua
 --- function below it.
 local function startable(fn)
-	if NEEDS_LUA and debug.getinfo(fn, "S").what == "C" then
+	if IS_51 and not (debug and debug.getinfo(fn, "S").what ~= "C") then
 		return function(argument)
 			return fn(argument)
 		end
@@ -389,8 +389,10 @@ function scheduler.task(name)
 		if not status[current] then
 			error(name .. " cannot wait here: the task has ended, and its variables are being closed", 3)
 		end
+		local several = IS_51 and "pcall, " or ""
 		error(
-			name .. " cannot wait here: a C function (table.sort, string.gsub, require ...) is in between",
+			("%s cannot wait here: a C function (%stable.sort, string.gsub, require ...) is in between")
+				:format(name, several) .. (IS_51 and ", inside which no task can wait on Lua 5.1" or ""),
 			3
 		)
 	end
