@@ -147,7 +147,9 @@ describe("at scale", function()
 		size.note("after calls that timed out", "%s, %+d entries, %+.0f KiB for %d calls", after, more, grown, count)
 		assert.equal("0 calls in flight, 0 bytes queued, 1 tasks", before)
 		assert.equal(before, after)
-		-- The pool of coroutines may be a little larger, and memory in larger pieces.
-		assert.is_true(more < 100 and grown < 4096, ("%d entries and %.0f KiB more"):format(more, grown))
+		-- The pool of coroutines may be a little larger, and memory in larger pieces. LuaJIT keeps some dead
+		-- keys of weak tables, a few for each coroutine of the pool, however many calls there were.
+		local kept = rawget(_G, "jit") and 4000 or 100
+		assert.is_true(more < kept and grown < 4096, ("%d entries and %.0f KiB more"):format(more, grown))
 	end, LIFE.seconds))
 end)
