@@ -79,6 +79,9 @@ describe("a task that an event is for", function()
 	end)
 
 	it("does not run any more when a finaliser has ended the loop", function()
+		if _VERSION == "Lua 5.2" then
+			pending("which collects before it makes a string, not after, and so never between two tasks")
+		end
 		prints("true\n", [[
 			local over, after, main = false, 0, coroutine.running()
 			local function count() if over then after = after + 1 end end

@@ -158,7 +158,7 @@ function logger.setoutput(output)
 	check.type("logger.setoutput", "the output", output, "string")
 	local ok, why = core.log_output(output)
 	if not ok then
-		return nil, ("open %s: %s"):format(output, why)
+		return nil, "open " .. output .. ": " .. why
 	end
 	return true
 end
