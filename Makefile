@@ -12,7 +12,7 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build env test check memcheck soak bench install clean
+.PHONY: help demo build env test check specs memcheck soak bench install uninstall clean
 # The steps share one cargo and two cores: one after the other.
 .NOTPARALLEL:
 
@@ -42,6 +42,11 @@ check: ## formatting, lints, annotations, and that no floor imports one above it
 	@tools/ensure $(LUA) test
 	@tools/check $(LUA)
 
+specs: ## the tests of Lua alone; SPECS= goes to busted: files to run in place of all, or options
+	@tools/ensure $(LUA) specs
+	@tools/build $(LUA)
+	@tools/specs "$(LUA)" $(SPECS)
+
 memcheck: ## the specs under valgrind, the tests of Rust under AddressSanitizer
 	@tools/ensure $(LUA) test
 	@tools/build $(LUA)
@@ -57,8 +62,11 @@ bench: ## speed beside a floor without Lua, memory, growth, zproto; QUICK=1 take
 	@tools/build $(LUA)
 	@tools/bench "$(LUA)" "$(QUICK)"
 
-install: ## copy what `make build` made to INST_LUADIR, INST_LIBDIR and INST_BINDIR
-	@tools/install "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
+install: ## copy what `make build` made to INST_LUADIR, INST_LIBDIR and INST_BINDIR, all below PREFIX
+	@tools/install "$(LUA)" "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
+
+uninstall: ## remove what `make install` has copied there
+	@tools/install --remove "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
 
 clean: ## remove what was built
 	rm -rf build
