@@ -12,12 +12,12 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build env test check specs memcheck soak bench install uninstall clean
+.PHONY: help demo build env test check specs memcheck soak bench test-rocks install uninstall clean
 # The steps share one cargo and two cores: one after the other.
 .NOTPARALLEL:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 	@echo
 	@echo "LUA=<interpreter> chooses what to build for and to run: now $(LUA)."
 
@@ -61,6 +61,9 @@ bench: ## speed beside a floor without Lua, memory, growth, zproto; QUICK=1 take
 	@tools/ensure $(LUA) bench
 	@tools/build $(LUA)
 	@tools/bench "$(LUA)" "$(QUICK)"
+
+test-rocks: ## what luarocks makes of it, in trees of its own; VERSIONS="5.1 5.4" of Lua in place of one
+	@tools/test-rocks $(or $(VERSIONS),$(LUA_VERSION))
 
 install: ## copy what `make build` made to INST_LUADIR, INST_LIBDIR and INST_BINDIR, all below PREFIX
 	@tools/install "$(LUA)" "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
