@@ -12,12 +12,12 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build env test check memcheck soak bench install clean
+.PHONY: help demo build env test check specs memcheck soak bench test-rocks install uninstall clean
 # The steps share one cargo and two cores: one after the other.
 .NOTPARALLEL:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 	@echo
 	@echo "LUA=<interpreter> chooses what to build for and to run: now $(LUA)."
 
@@ -42,6 +42,11 @@ check: ## formatting, lints, annotations, and that no floor imports one above it
 	@tools/ensure $(LUA) test
 	@tools/check $(LUA)
 
+specs: ## the tests of Lua alone; SPECS= goes to busted: files to run in place of all, or options
+	@tools/ensure $(LUA) specs
+	@tools/build $(LUA)
+	@tools/specs "$(LUA)" $(SPECS)
+
 memcheck: ## the specs under valgrind, the tests of Rust under AddressSanitizer
 	@tools/ensure $(LUA) test
 	@tools/build $(LUA)
@@ -57,8 +62,14 @@ bench: ## speed beside a floor without Lua, memory, growth, zproto; QUICK=1 take
 	@tools/build $(LUA)
 	@tools/bench "$(LUA)" "$(QUICK)"
 
-install: ## copy what `make build` made to INST_LUADIR, INST_LIBDIR and INST_BINDIR
-	@tools/install "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
+test-rocks: ## what luarocks makes of it, in trees of its own; VERSIONS="5.1 5.4" of Lua in place of one
+	@tools/test-rocks $(or $(VERSIONS),$(LUA_VERSION))
+
+install: ## copy what `make build` made to INST_LUADIR, INST_LIBDIR and INST_BINDIR, all below PREFIX
+	@tools/install "$(LUA)" "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
+
+uninstall: ## remove what `make install` has copied there
+	@tools/install --remove "$(INST_LUADIR)" "$(INST_LIBDIR)" "$(INST_BINDIR)"
 
 clean: ## remove what was built
 	rm -rf build
