@@ -12,7 +12,7 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build env test check memcheck soak bench install clean
+.PHONY: help demo build env test check docs memcheck soak bench install clean
 # The steps share one cargo and two cores: one after the other.
 .NOTPARALLEL:
 
@@ -38,9 +38,12 @@ test: ## everything that can fail: check, the tests of Rust and Lua, the example
 	@tools/ensure $(LUA) test
 	@tools/test $(LUA)
 
-check: ## formatting, lints, annotations, and that no floor imports one above it
+check: ## formatting, lints, annotations, the reference, and that no floor imports one above it
 	@tools/ensure $(LUA) test
 	@tools/check $(LUA)
+
+docs: ## write docs/reference/ from the annotations in lua/
+	@"$(LUA)" tools/make-reference
 
 memcheck: ## the specs under valgrind, the tests of Rust under AddressSanitizer
 	@tools/ensure $(LUA) test
