@@ -70,6 +70,20 @@ tube.shut = handle.close
 return tube
 ]]
 
+local OTHER = [[
+--- Others.
+
+local other = {}
+
+--- Makes one.
+function other.make()
+end
+
+other.new = other.make
+
+return other
+]]
+
 local PAGE = [[
 # net.tube
 
@@ -130,7 +144,7 @@ Returns:
 
 | other name | of |
 |---|---|
-| `tube.old` | [`other.new`](other.md#othernew) |
+| `tube.old` | [`other.make`](other.md#othermake) |
 | `tube.shut` | [`handle:close`](#handleclose) |
 
 ## Class net.tube.conf
@@ -161,7 +175,7 @@ Shuts it.
 describe("a page of the reference", function()
 	it("shows functions, values, options and classes", function()
 		local file = parse(SOURCE)
-		local other = parse("--- Others.\n\nreturn {}\n", "lua/other.lua")
+		local other = parse(OTHER, "lua/other.lua")
 		other.name = "other"
 		assert.equal(PAGE, markdown.page(file, markdown.links({ file, other })))
 	end)
@@ -192,6 +206,33 @@ return tube
 		assert.same({ "1,024", "" }, split("1,024 by default"))
 		assert.same({ "the other's", "bytes, 1 to 2" }, split("bytes, 1 to 2; the other's by default"))
 		assert.same({ nil, "bytes" }, split("bytes"))
+	end)
+
+	it("leads to places that are there", function()
+		local anchors, links, count = {}, {}, 0
+		local names = { "README" }
+		for _, module in ipairs(dofile("tools/docs/modules.lua")) do
+			names[#names + 1] = markdown.module_name(module.path)
+		end
+		for _, name in ipairs(names) do
+			local page = name .. ".md"
+			anchors[page] = true
+			for line in io.lines("docs/reference/" .. page) do
+				local heading = line:match("^#+ (.*)$")
+				if heading then
+					anchors[page .. "#" .. heading:lower():gsub("[^%w _-]", ""):gsub(" ", "-")] = true
+				end
+				for address in line:gmatch("%]%(([^)]+)%)") do
+					links[address:find("^#") and page .. address or address] = page .. ": " .. line
+				end
+			end
+		end
+		links["../../README.md"] = nil
+		for address, where in pairs(links) do
+			assert.is_true(anchors[address], address .. " in " .. where)
+			count = count + 1
+		end
+		assert.is_true(count > 100, count)
 	end)
 
 	it("is the one that tools/make-reference has written, or the check fails", function()

@@ -87,14 +87,14 @@ end
 
 --- How many tasks are ready.
 ---@return integer count
-function task.taskstat()
+function task.readycount()
 	return scheduler.count()
 end
 
 --- All tasks, each with its status, its traceback, and the module that it waits for: "silly.time"
 --- while it sleeps, "silly.task" until a wakeup, and so on; nil when it is ready or runs.
 ---@return table<thread, {status: string, traceback: string, waits: string?}> tasks
-function task.tasks()
+function task.inspect()
 	local all = {}
 	for _, thread in ipairs(scheduler.list()) do
 		local state = status[thread]
@@ -109,7 +109,7 @@ function task.tasks()
 	return all
 end
 
-task.readycount = task.taskstat
-task.inspect = task.tasks
+-- The names that older scripts use.
+task.taskstat, task.tasks = task.readycount, task.inspect
 
 return task

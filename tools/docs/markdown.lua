@@ -32,7 +32,7 @@ function markdown.links(files)
 	local links = {}
 	for _, file in ipairs(files) do
 		local module = markdown.module_name(file.path)
-		links[module] = { page = module .. ".md", name = file.name }
+		links[module] = { page = module .. ".md", file = file }
 		for _, class in ipairs(file.classes) do
 			if class.variable ~= file.returned then
 				links[class.name] = { page = module .. ".md", anchor = anchor(class_heading(class.name)) }
@@ -314,21 +314,34 @@ local function contents(file, variable, shown_as, class)
 	return found
 end
 
---- Where a definition is shown that another name stands for.
-function Page:target(file, alias)
-	local module = file.requires[alias.owner]
-	local page = module and self.links[module] and self.links[module].page
-	local owner = module and self.links[module] and self.links[module].name or alias.owner
-	if not module then
-		for _, item in ipairs(file.items) do
-			if item.owner == alias.owner and item.name == alias.target and item.mark == ":" then
-				owner = owner .. ":" .. alias.target
-				return code(owner, "#" .. anchor(owner))
-			end
+--- The definition of a name of a variable in a file; nil when there is none.
+local function definition(file, owner, name)
+	for _, item in ipairs(file.items) do
+		if item.owner == owner and item.name == name then
+			return item
 		end
 	end
-	local name = owner .. "." .. alias.target
-	return code(name, (page or "") .. "#" .. anchor(name))
+end
+
+--- Where a definition is shown that another name stands for, at the end of a row of such names.
+function Page:target(file, alias)
+	local owner, name = alias.owner, alias.target
+	local item
+	repeat
+		local module = self.links[file.requires[owner]]
+		if module then
+			file, owner = module.file, module.file.returned
+		end
+		item = definition(file, owner, name)
+		local next_owner, next_name
+		if item then
+			next_owner, next_name = annotations.target_of(item)
+		end
+		owner, name = next_owner or owner, next_name or name
+	until not next_owner
+	local shown = (owner == file.returned and file.name or owner) .. (item and item.mark or ".") .. name
+	local page = markdown.module_name(file.path) .. ".md"
+	return code(shown, (page ~= self.page and page or "") .. "#" .. anchor(shown))
 end
 
 function Page:values(values)
@@ -477,6 +490,11 @@ Mistakes in the use of a function raise an error that names the function, the ar
 and what was given: an argument of the wrong type or out of range, an unknown option (the error names
 the nearest known one), a method called with a dot. It points at the line that made the call. The pages
 mention what else a function raises.
+
+## In an editor
+
+LuaLS shows the same texts and checks types: name the folders `lua` and `types` of a checkout in its
+`workspace.library`.
 ]]
 
 return markdown
