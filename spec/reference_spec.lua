@@ -382,6 +382,46 @@ describe("annotations", function()
 	end)
 end)
 
+describe("the options of cluster.serve", function()
+	local file = annotations.read("lua/silly/net/cluster.lua")
+
+	--- With commas, as a reader would want it.
+	local function written(number)
+		local text = ("%d"):format(number)
+		return number < 10000 and text or (text:reverse():gsub("%d%d%d", "%0,"):reverse():gsub("^,", ""))
+	end
+
+	--- Default, least and most of each number, as the code has them.
+	local function numbers()
+		local found, count = {}, 0
+		for _, item in ipairs(file.items) do
+			if item.owner == "NUMBERS" then
+				local source = item.value:match("^%b{}"):gsub("LONGEST_TIMEOUT", "24 * 3600 * 1000")
+				found[item.name], count = (loadstring or load)("return " .. source)(), count + 1
+			end
+		end
+		assert.equal(6, count)
+		return found
+	end
+
+	it("are explained with the defaults and ranges that they have", function()
+		local readme = assert(io.open("README.md")):read("*a")
+		for option, range in pairs(numbers()) do
+			local text
+			for _, class in ipairs(file.classes) do
+				for _, field in ipairs(class.name == "silly.net.cluster.conf" and class.comment.fields or {}) do
+					text = field.name == option and table.concat(field.text, " ") or text
+				end
+			end
+			assert.equal(written(range[1]), (markdown.split_default(text)), option)
+			local bounds = ("%s to %s"):format(written(range[2]), written(range[3]))
+			assert.truthy(text:find(bounds, 1, true), option .. ": " .. bounds)
+			local row = ("\n| `%s` | %s |"):format(option, written(range[1]))
+			assert.truthy(readme:find(row, 1, true), row)
+		end
+	end)
+end)
+
 describe("declarations of the native library", function()
 	local classes = match.classes({ parse([[
 ---@class core

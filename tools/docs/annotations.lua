@@ -218,45 +218,9 @@ local function definitions(line, owner)
 	return list
 end
 
---- What a file is: the table or the function that it returns, where its classes are kept, and all that
---- it defines.
----@param text string its source
----@return table file
-function annotations.parse(text)
-	local file = {
-		lines = {},
-		header = {},
-		requires = {},
-		variables = {},
-		classes = {},
-		aliases = {},
-		items = {},
-		comments = {},
-	}
-	local comment, owner
-	local is_first = true
-	for source in (text:gsub("\n?$", "\n")):gmatch("(.-)\n") do
-		local number = #file.lines + 1
-		file.lines[number] = source
-		local raw = source:match("^%s*%-%-%-(.*)$") or is_first and source:match("^%-%-(.*)$")
-		if raw then
-			comment = comment or new_comment(number)
-			comment:add(number, raw)
-		else
-			annotations.place(file, comment, source, number, owner, is_first)
-			is_first = false
-			comment = nil
-			local opened = source:match("^local ([%w_]+) = {$") or source:match("^local ([%w_]+) = setmetatable%({$")
-			owner = opened or not source:find("^}") and owner or nil
-		end
-	end
-	annotations.place(file, comment, "", #file.lines + 1, nil, is_first)
-	return file
-end
-
 --- Files a comment, which may be nil, and what a line below it defines. The first comment of a file is its
 --- header, unless it is a definition's.
-function annotations.place(file, comment, source, number, owner, is_first)
+local function place(file, comment, source, number, owner, is_first)
 	local defined = definitions(source, owner)
 	local is_header = is_first and #defined == 0
 	if comment then
@@ -285,6 +249,42 @@ function annotations.place(file, comment, source, number, owner, is_first)
 		file.requires[variable] = module
 	end
 	file.returned = source:match("^return ([%w_]+)$") or source:match("^return (function)%(") or file.returned
+end
+
+--- What a file is: the table or the function that it returns, where its classes are kept, and all that
+--- it defines.
+---@param text string its source
+---@return table file
+function annotations.parse(text)
+	local file = {
+		lines = {},
+		header = {},
+		requires = {},
+		variables = {},
+		classes = {},
+		aliases = {},
+		items = {},
+		comments = {},
+	}
+	local comment, owner
+	local is_first = true
+	for source in (text:gsub("\n?$", "\n")):gmatch("(.-)\n") do
+		local number = #file.lines + 1
+		file.lines[number] = source
+		local raw = source:match("^%s*%-%-%-(.*)$") or is_first and source:match("^%-%-(.*)$")
+		if raw then
+			comment = comment or new_comment(number)
+			comment:add(number, raw)
+		else
+			place(file, comment, source, number, owner, is_first)
+			is_first = false
+			comment = nil
+			local opened = source:match("^local ([%w_]+) = {$") or source:match("^local ([%w_]+) = setmetatable%({$")
+			owner = opened or not source:find("^}") and owner or nil
+		end
+	end
+	place(file, comment, "", #file.lines + 1, nil, is_first)
+	return file
 end
 
 --- Reads and parses a file.
