@@ -6,7 +6,10 @@
 
 local types = dofile("tools/docs/types.lua")
 
-local annotations = {}
+local annotations = {
+	--- names of the results that say why there is nothing else
+	REASONS = { err = true, message = true },
+}
 
 --- One comment: its prose, and its annotations.
 local Comment = {}

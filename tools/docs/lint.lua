@@ -5,9 +5,6 @@ local types = dofile("tools/docs/types.lua")
 
 local lint = {}
 
---- Names of results that say why there is nothing else: they say which reasons there are.
-local REASONS = { err = true, message = true }
-
 --- The types that files declare.
 ---@param files table[] what annotations.read gave
 ---@return table<string, true> known by name
@@ -131,7 +128,7 @@ local function check_function(file, item, complain)
 	for index, entry in ipairs(comment.returns) do
 		if not entry.name then
 			complain(entry.line, name .. ": a result has no name")
-		elseif index > 1 and REASONS[entry.name] and table.concat(entry.text) == "" then
+		elseif index > 1 and annotations.REASONS[entry.name] and table.concat(entry.text) == "" then
 			complain(entry.line, ("%s: nothing says what %s can be"):format(name, entry.name))
 		end
 	end

@@ -4,9 +4,6 @@ local annotations = dofile("tools/docs/annotations.lua")
 
 local markdown = {}
 
---- Names of the returns that say why there is nothing else.
-local REASONS = { err = true, message = true, why = true }
-
 --- What GitHub makes of a heading.
 local function anchor(heading)
 	return (heading:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-"))
@@ -270,7 +267,7 @@ function Page:call(shown)
 	self:entries("parameter", shown.parameters, has_defaults)
 	local results, errors = {}, {}
 	for index, entry in ipairs(shown.returns) do
-		if index > 1 and REASONS[entry.name] then
+		if index > 1 and annotations.REASONS[entry.name] then
 			errors[#errors + 1] = result_line(entry, self:type(entry.type))
 		else
 			results[#results + 1] = result_line(entry, self:type_or_nil(entry))
