@@ -12,7 +12,7 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build env test check specs memcheck soak bench test-rocks install uninstall clean
+.PHONY: help demo build env test test-all check specs docs memcheck soak bench test-rocks install uninstall clean
 # The steps share one cargo and two cores: one after the other.
 .NOTPARALLEL:
 
@@ -38,7 +38,10 @@ test: ## everything that can fail: check, the tests of Rust and Lua, the example
 	@tools/ensure $(LUA) test
 	@tools/test $(LUA)
 
-check: ## formatting, lints, annotations, and that no floor imports one above it
+test-all: ## the same for every interpreter that Debian packages, and for Lua 5.5 of a crate
+	@tools/test-all
+
+check: ## formatting, lints, annotations, the reference, and that no floor imports one above it
 	@tools/ensure $(LUA) test
 	@tools/check $(LUA)
 
@@ -46,6 +49,9 @@ specs: ## the tests of Lua alone; SPECS= goes to busted: files to run in place o
 	@tools/ensure $(LUA) specs
 	@tools/build $(LUA)
 	@tools/specs "$(LUA)" $(SPECS)
+
+docs: ## write docs/reference/ from the annotations in lua/
+	@"$(LUA)" tools/make-reference
 
 memcheck: ## the specs under valgrind, the tests of Rust under AddressSanitizer
 	@tools/ensure $(LUA) test

@@ -1,4 +1,4 @@
---- silly: the loop, and the names that scripts of the 2025-10 edition find here.
+--- The loop, and the names that scripts of the 2025-10 edition find here.
 
 local core = require "silly.core"
 local loop = require "silly.internal.loop"
@@ -13,7 +13,7 @@ local silly = {
 	pid = core.pid,
 	---@type string the version of this library
 	version = core.version,
-	---@type string the commit the native library was built from; "" outside a checkout
+	---@type string the commit that the native library was built from; "" outside a checkout
 	gitsha1 = core.gitsha1,
 
 	fork = task.fork,
@@ -38,10 +38,10 @@ local function explain(problem)
 end
 
 --- Calls a function and catches its errors, with a traceback.
----@param fn function
+---@param fn function what to call
 ---@param ... any its arguments
----@return boolean ok
----@return any ... its results, or the message
+---@return boolean ok false when it has raised
+---@return any ... its results; or the message, with the traceback
 function silly.pcall(fn, ...)
 	return xpcall(fn, explain, ...)
 end
@@ -57,7 +57,7 @@ if not select(2, xpcall(function(...) return ... end, explain, true)) then
 end
 
 --- Logs an error with a traceback. It does not raise.
----@param message any
+---@param message any what has gone wrong, as tostring shows it
 function silly.error(message)
 	local text = tostring(message)
 	log.record(log.ERROR, traceback and traceback(text, 2) or text)
@@ -66,8 +66,8 @@ end
 -- Requiring silly again must not give the same numbers again.
 core.loaded.generated = core.loaded.generated or 0
 
---- A number that this function has not given before: 1, 2, 3, up to 32 bits.
----@return integer
+--- A number that this function has not given before: 1, 2, 3, up to 32 bits, then 1 again.
+---@return integer id
 function silly.genid()
 	local generated = core.loaded.generated % 0xffffffff + 1
 	core.loaded.generated = generated
@@ -77,7 +77,7 @@ end
 --- Ends the program: everything is closed, what is queued is written for up to two seconds, and the
 --- process exits with `status`. It never returns, and nothing of the script runs any more. In a
 --- host's loop, or a host's own process, only the loop ends.
----@param status integer? 0 by default; its low 8 bits count
+---@param status integer? of the process, its low 8 bits; 0 by default
 function silly.exit(status)
 	if status ~= nil then
 		status = check.integer("silly.exit", "the status", status, -2 ^ 31, 2 ^ 32)
@@ -85,10 +85,12 @@ function silly.exit(status)
 	loop.exit(status or 0)
 end
 
---- Runs the loop until nothing can happen any more or silly.exit is called. Needed only where the
+--- Runs the loop until nothing can happen any more or `silly.exit` is called. Needed only where the
 --- loop does not start by itself: see the README.
----@param main fun()? the first task
----@return integer status what silly.exit was called with, or 0
+---
+--- Raises when the loop is running already, and when it cannot run here, such as in a forked child.
+---@param main fun()? the first task; none by default
+---@return integer status what `silly.exit` was called with, or 0
 function silly.run(main)
 	if main ~= nil then
 		check.type("silly.run", "the first argument", main, "function")
@@ -100,7 +102,10 @@ end
 
 --- One turn of the loop, for a host that owns the thread: runs what is ready, moves the sockets,
 --- and runs what they brought.
----@param wait integer? milliseconds to wait for something to happen; 0, the default, never waits
+---
+--- Raises when the loop is running already, and when it cannot run here, such as in a forked child.
+---@param wait integer? milliseconds to wait for something to happen; 0 by default. Too long delays
+---  whatever else the host has to do; 0 in a busy loop costs a processor.
 ---@return boolean pending whether anything can still happen
 function silly.step(wait)
 	wait = wait ~= nil and check.integer("silly.step", "the time in milliseconds", wait, 0, 2 ^ 31) or 0
@@ -110,14 +115,14 @@ function silly.step(wait)
 end
 
 --- True while anything can still happen: a task is ready, a timer set, a connection or listener
---- open. What silly.step returned last, as it is now.
----@return boolean
+--- open. What `silly.step` returned last, as it is now.
+---@return boolean pending
 function silly.pending()
 	return loop.pending()
 end
 
---- How long a host may wait before the next silly.step, rounded up: 0 when a step would do
---- something at once, nil when nothing is scheduled. It says nothing of sockets: see silly.fd.
+--- How long a host may wait before the next `silly.step`, rounded up: 0 when a step would do
+--- something at once, nil when nothing is scheduled. It says nothing of sockets: see `silly.fd`.
 ---@return integer? milliseconds
 function silly.timeout()
 	return loop.timeout()
@@ -126,8 +131,8 @@ end
 --- A descriptor for a host's own poll or select (Linux). It is readable whenever a step would do
 --- something: a socket, a name server's answer, a timer, a task that became ready, or what was asked
 --- for between two steps. The number stays the same as long as the Lua state; never close it.
----@return integer? fd nil where there is none to be had
----@return string? err why not
+---@return integer? fd the descriptor
+---@return string? err why there is none: it needs Linux
 function silly.fd()
 	return loop.fd()
 end

@@ -1,12 +1,13 @@
 --- Error numbers in words: `errno[n]` for the number that a close callback gets, `errno.CONNRESET`
 --- for a name of the system's without its E. Each is a text with the number behind it:
 --
---   errno[104]        "Connection reset by peer (104)"
---   errno.CONNRESET   the same
---   errno[0]          "closed in order (0)", what the other end's orderly close is
---   errno.NONSENSE    "Unknown error 'NONSENSE'"
+--     errno[104]        "Connection reset by peer (104)"
+--     errno.CONNRESET   the same
+--     errno[0]          "closed in order (0)", what the other end's orderly close is
+--     errno.NONSENSE    "Unknown error 'NONSENSE'"
 --
--- Numbers and words are the system's, but for those that the original fixes.
+-- Numbers and words are the system's, but for those that the original fixes. To compare, use the texts:
+-- `errno[number] == errno.CONNRESET`.
 
 local core = require "silly.core"
 
@@ -43,6 +44,7 @@ local function explain(key)
 	return ("%s (%d)"):format(WORDS[number] or core.errno_text(number), number)
 end
 
+--- The texts, by number and by name.
 ---@type table<string|integer, string>
 local errno = setmetatable({}, {
 	__index = function(known, key)

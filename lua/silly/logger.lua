@@ -1,8 +1,9 @@
---- The log: one line per message, on standard error or wherever logger.setoutput says.
+--- The log: one line per message, on standard error or wherever `logger.setoutput` says.
 --
---   2026-01-31 12:00:00 00000000beef0001 I server.lua:12 listening on 127.0.0.1:8888
+--     2026-01-31 12:00:00 00000000beef0001 I server.lua:12 listening on 127.0.0.1:8888
 --
--- date, time, the current task's trace id, the level's letter, where, what.
+-- These are date, time, the current task's trace id, the level's letter, where, and what. A newline in a
+-- value is written as it is.
 --
 -- Logging never waits for whoever reads: lines that cannot be written are kept up to 1 MiB and
 -- dropped beyond, which the log itself says once there is room again. All Lua states of a process
@@ -85,66 +86,74 @@ local function formatted(name, number, format, ...)
 	end
 end
 
---- Logs values at the level DEBUG: separated by spaces, tables with what is in them, 5 deep.
----@param ... any
+--- Logs values at the level DEBUG.
+---@param ... any separated by spaces; tables with what is in them, 5 deep
 function logger.debug(...)
 	plain(log.DEBUG, ...)
 end
 
---- As string.format, at the level DEBUG.
----@param format string
----@param ... any
+--- Logs what `string.format` makes of its arguments, at the level DEBUG.
+---
+--- Raises where `string.format` does, if the level is written.
+---@param format string as for `string.format`
+---@param ... any what the format asks for
 function logger.debugf(format, ...)
 	formatted("logger.debugf", log.DEBUG, format, ...)
 end
 
 --- Logs values at the level INFO.
----@param ... any
+---@param ... any as for `logger.debug`
 function logger.info(...)
 	plain(log.INFO, ...)
 end
 
---- As string.format, at the level INFO.
----@param format string
----@param ... any
+--- Logs what `string.format` makes of its arguments, at the level INFO.
+---
+--- Raises where `string.format` does, if the level is written.
+---@param format string as for `string.format`
+---@param ... any what the format asks for
 function logger.infof(format, ...)
 	formatted("logger.infof", log.INFO, format, ...)
 end
 
 --- Logs values at the level WARN.
----@param ... any
+---@param ... any as for `logger.debug`
 function logger.warn(...)
 	plain(log.WARN, ...)
 end
 
---- As string.format, at the level WARN.
----@param format string
----@param ... any
+--- Logs what `string.format` makes of its arguments, at the level WARN.
+---
+--- Raises where `string.format` does, if the level is written.
+---@param format string as for `string.format`
+---@param ... any what the format asks for
 function logger.warnf(format, ...)
 	formatted("logger.warnf", log.WARN, format, ...)
 end
 
 --- Logs values at the level ERROR. It does not raise.
----@param ... any
+---@param ... any as for `logger.debug`
 function logger.error(...)
 	plain(log.ERROR, ...)
 end
 
---- As string.format, at the level ERROR.
----@param format string
----@param ... any
+--- Logs what `string.format` makes of its arguments, at the level ERROR.
+---
+--- Raises where `string.format` does, if the level is written.
+---@param format string as for `string.format`
+---@param ... any what the format asks for
 function logger.errorf(format, ...)
 	formatted("logger.errorf", log.ERROR, format, ...)
 end
 
 --- The least level that is written.
----@return integer
+---@return integer level
 function logger.getlevel()
 	return log.level
 end
 
---- Sets the least level that is written; INFO at first.
----@param number integer one of logger.DEBUG, INFO, WARN, ERROR
+--- Sets the least level that is written, which is INFO at first. Lines below it are not even put together.
+---@param number integer `logger.DEBUG`, `INFO`, `WARN` or `ERROR`
 function logger.setlevel(number)
 	check.one_of("logger.setlevel", "the level", number, LEVELS, "logger.DEBUG, INFO, WARN or ERROR")
 	log.level = number
@@ -152,7 +161,7 @@ end
 
 --- Says where the lines of the whole process go from now on.
 ---@param output string "stderr", which it is at first, "stdout", or a file's path: it is appended to
----@return true? ok
+---@return true? ok the output is another one
 ---@return string? message why the file cannot be had; the output is then what it was
 function logger.setoutput(output)
 	check.type("logger.setoutput", "the output", output, "string")
@@ -163,7 +172,8 @@ function logger.setoutput(output)
 	return true
 end
 
---- Opens the output file again, after somebody has renamed it. Under the launcher SIGHUP does it.
+--- Opens the output file again, after somebody has renamed it. Under the launcher SIGHUP does it, unless
+--- the script handles that.
 ---@return true? ok
 ---@return string? message why it cannot be had; lines then go on into the old one
 function logger.reopen()
@@ -175,7 +185,7 @@ function logger.reopen()
 end
 
 --- How many lines the process has dropped, because their output took no more.
----@return integer
+---@return integer lines
 function logger.dropped()
 	return core.log_dropped()
 end

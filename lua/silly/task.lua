@@ -19,9 +19,9 @@ local task = {
 local status = scheduler.status
 
 --- Makes a task of a function. It never runs at once but when its turn has come.
----@param fn fun(argument: any)
----@param argument any? what the function gets
----@return thread
+---@param fn fun(argument: any) what the task runs
+---@param argument any? what the function gets; nil by default
+---@return thread thread the task, for `task.wakeup`, `task.cancel` and `task.status`
 function task.fork(fn, argument)
 	check.type("task.fork", "the first argument", fn, "function")
 	return scheduler.fork(fn, argument)
@@ -29,7 +29,7 @@ end
 
 --- Parks the current task until somebody wakes it.
 ---@async
----@return any value what task.wakeup was given
+---@return any value what `task.wakeup` was given
 function task.wait()
 	local current = scheduler.task("task.wait")
 	if status[current] ~= "RUN" then
@@ -40,8 +40,10 @@ function task.wait()
 end
 
 --- Makes a parked task ready. It does not run at once.
----@param thread thread
----@param value any? what its task.wait returns
+---
+--- Raises unless the task is parked by `task.wait`, or by a yield of the script's own.
+---@param thread thread a task
+---@param value any? what its `task.wait` returns; nil by default
 function task.wakeup(thread, value)
 	local state = thread and status[thread]
 	if state ~= "WAIT" then
@@ -58,7 +60,9 @@ end
 ---
 --- Whoever keeps a thread must forget it when its task ends: a later task may have it by then, and
 --- would be the one that is cancelled.
----@param thread thread
+---
+--- Raises for the running task, and for one that is resuming another coroutine.
+---@param thread thread a task
 ---@return boolean ended false if it had ended already, or is no task
 function task.cancel(thread)
 	check.type("task.cancel", "the first argument", thread, "thread")
@@ -68,29 +72,29 @@ end
 
 --- The running task; inside a coroutine of the script's own still the task around it, and in a
 --- main chunk that is no task the main thread.
----@return thread?
+---@return thread? thread
 function task.running()
 	return scheduler.current() or (coroutine.running())
 end
 
 --- What a task is doing: "READY", "RUN" (also while it sleeps or waits for the network), "WAIT"
 --- for a wakeup, or nil once it has ended.
----@param thread thread
----@return string?
+---@param thread thread a task
+---@return string? status
 function task.status(thread)
 	return status[thread]
 end
 
 --- How many tasks are ready.
----@return integer
-function task.taskstat()
+---@return integer count
+function task.readycount()
 	return scheduler.count()
 end
 
 --- All tasks, each with its status, its traceback, and the module that it waits for: "silly.time"
 --- while it sleeps, "silly.task" until a wakeup, and so on; nil when it is ready or runs.
----@return table<thread, {status: string, traceback: string, waits: string?}>
-function task.tasks()
+---@return table<thread, {status: string, traceback: string, waits: string?}> tasks
+function task.inspect()
 	local all = {}
 	for _, thread in ipairs(scheduler.list()) do
 		local state = status[thread]
@@ -105,7 +109,7 @@ function task.tasks()
 	return all
 end
 
-task.readycount = task.taskstat
-task.inspect = task.tasks
+-- The names that older scripts use.
+task.taskstat, task.tasks = task.readycount, task.inspect
 
 return task

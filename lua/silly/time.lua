@@ -36,14 +36,14 @@ loop.on(core.events.ALARM, function(slot, session)
 	end
 end)
 
---- The time of day, in milliseconds since 1970.
----@return integer
+--- The time of day, in milliseconds since 1970. It may be set back.
+---@return integer milliseconds
 function time.now()
 	return core.now()
 end
 
 --- Milliseconds since silly was loaded; never runs back.
----@return integer
+---@return integer milliseconds
 function time.monotonic()
 	return core.monotonic()
 end
@@ -51,7 +51,7 @@ end
 --- Suspends the current task. sleep(0) lets everything that is ready have its turn; less counts
 --- as 0.
 ---@async
----@param ms integer
+---@param ms integer milliseconds; never less than asked for
 function time.sleep(ms)
 	ms = check.integer("time.sleep", "the time in milliseconds", ms, -LONGEST, LONGEST)
 	local current = scheduler.task("time.sleep")
@@ -61,10 +61,10 @@ function time.sleep(ms)
 end
 
 --- Calls a function after a while, as a task of its own.
----@param ms integer
----@param callback fun(argument: any)
----@param argument any? what the function gets; without one it gets the session
----@return integer session for time.cancel
+---@param ms integer milliseconds; less than 0 counts as 0
+---@param callback fun(argument: any) what to call
+---@param argument any? what the function gets; the session by default
+---@return integer session for `time.cancel`
 function time.after(ms, callback, argument)
 	ms = check.integer("time.after", "the time in milliseconds", ms, -LONGEST, LONGEST)
 	check.type("time.after", "the callback", callback, "function")
@@ -74,7 +74,7 @@ function time.after(ms, callback, argument)
 end
 
 --- Takes a timer back. One that has fired, or never was, is no mistake.
----@param session integer
+---@param session integer from `time.after`
 function time.cancel(session)
 	if type(session) == "number" then
 		local slot = core.cancel(session)

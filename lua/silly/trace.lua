@@ -13,6 +13,9 @@ if core.loaded.trace then
 	return core.loaded.trace
 end
 
+--- A trace id, or 0 for none. It is a string where integers have no 64 bits: on LuaJIT and before Lua 5.3.
+---@alias silly.trace.id integer|string
+
 ---@class silly.trace
 local trace = {}
 core.loaded.trace = trace
@@ -32,20 +35,20 @@ local function exchange(id)
 end
 
 --- Sets this process's node number, of which 16 bits count. Ids made before keep theirs.
----@param node integer
+---@param node integer any whole number; nodes of a cluster should have different ones
 function trace.setnode(node)
 	core.trace_node(check.integer("trace.setnode", "the node", node, -2 ^ 53, 2 ^ 53))
 end
 
 --- Begins a new trace in the current task.
----@return integer previous the id it had before, or 0
+---@return silly.trace.id previous the id it had before, or 0
 function trace.spawn()
 	return exchange(core.trace_spawn())
 end
 
---- Attaches an id to the current task; nil or 0 for none.
----@param id integer?
----@return integer previous the id it had before, or 0
+--- Attaches an id to the current task.
+---@param id silly.trace.id? from `trace.current` or `trace.propagate`, also of another node; 0 by default
+---@return silly.trace.id previous the id it had before, or 0
 function trace.attach(id)
 	if id ~= nil and not (id_is_text and type(id) == "string") then
 		check.type("trace.attach", "the id", id, "number")
@@ -57,13 +60,13 @@ function trace.attach(id)
 end
 
 --- The current task's id as the next node is to see it: passed on by this one.
----@return integer
+---@return silly.trace.id id
 function trace.propagate()
 	return core.trace_propagate(trace.current())
 end
 
 --- The current task's id, or 0.
----@return integer
+---@return silly.trace.id id
 function trace.current()
 	return traces[scheduler.current() or MAIN] or NONE
 end

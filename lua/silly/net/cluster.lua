@@ -1,7 +1,23 @@
 --- The cluster: calls between nodes over TCP.
 --
 -- Mistakes in the use of a function raise; whatever the network or the other end does is told as
--- nil and a message. Everything that waits does so in the task that asked, and only in there.
+-- nil and a message. Everything that waits does so in the task that asked, and only in there. Before
+-- `cluster.serve` every other function but `cluster.stats` raises.
+--
+-- The messages of `cluster.call` and `cluster.send`:
+--
+-- - "timeout": the time was up first. A call may have been carried out.
+-- - "closed": the connection went down, or was closed, while waiting on it. A call may have been
+--   carried out.
+-- - "peer closed": the handle cannot connect: this side has closed it, or it came in and is gone.
+--   Nothing was sent.
+-- - "connect 127.0.0.1:1: Connection refused", "lookup db.lan: ...": what the system or the resolver
+--   said, with the address. Nothing was sent.
+-- - "request data of 65520 bytes is over the limit of 65519": the wire has room for so much in a
+--   request; in an answer it is 65,531, which the serving end's log says, and the caller gets
+--   "timeout".
+-- - "not enough memory": Lua had none for the answer. The call may have been carried out.
+-- - Anything else is what `marshal` or `unmarshal` gave as a reason.
 
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
@@ -21,26 +37,65 @@ end
 local cluster = {}
 core.loaded.cluster = cluster
 
+--- The handle of another node: a plain table, the same for as long as its connection lives, and fit to
+--- be a key. One that came in can be called and sent to like any other; once it is gone it never comes
+--- back.
 ---@class silly.net.cluster.peer
----@field fd integer? opaque, set while the peer is connected
+---@field fd integer? names the connection while there is one; not the system's descriptor
 ---@field addr string? where to connect; accepted peers have none
 
+--- What `cluster.listen` returns.
 ---@class silly.net.cluster.listener
----@field fd integer? opaque, nil once it is closed
+---@field fd integer? names the listener, nil once it is closed; not the system's descriptor
 ---@field addr string the address really bound
 
+--- What `cluster.serve` takes. All bounds are for one connection each.
 ---@class silly.net.cluster.conf
+--- Makes bytes of a body. `kind` is "request" or "response"; `cmd` is what call or send was given, and
+--- for a response the number that came in. Returns a command number, of which 32 bits are sent, and a
+--- string; nil and a reason not to send. An answer carries no command, but a number must be there.
 ---@field marshal fun(kind: "request"|"response", cmd: any, body: any): integer?, string?
+--- Makes a body of bytes. Returns it; or nil and a reason, which call returns for an answer. For a
+--- request it is logged, and the caller runs into its timeout.
 ---@field unmarshal fun(kind: "request"|"response", cmd: any, data: string): any, string?
+--- Handles a request, in a task of its own, so it may wait. Returns the answer's body; with nil,
+--- `marshal` is asked all the same, and its nil means no answer.
 ---@field call fun(peer: silly.net.cluster.peer, cmd: integer, body: any): any
+--- A connection has come in from "ip:port". An error in here costs the connection.
 ---@field accept? fun(peer: silly.net.cluster.peer, addr: string)
+--- A connection has ended, but not by `cluster.close`. 0: the other end closed in order; 104: it was
+--- reset; 110: silence; 105: the other end passed a bound; 71: what came was no frame.
 ---@field close? fun(peer: silly.net.cluster.peer, errno: integer)
+--- Milliseconds that a call, send or connect may take in all, 1 to 86,400,000; 5000 by default. Too
+--- short fails calls that a loaded peer would have answered; too long keeps tasks waiting for a peer
+--- that is gone.
 ---@field timeout? integer
+--- Seconds of silence after which a peer counts as gone, 2 to 32,767, or `false` for never; 30 by
+--- default. For connections made from then on. Silence is: its system answers no probe, or takes
+--- nothing of what is queued for it, or it stops in the middle of a frame (with `false`, for 30 s; this
+--- part holds at once for all connections). Too short ends connections over a short outage, and to a
+--- peer that computes for that long without reading; too long keeps those that are gone.
 ---@field keepalive? integer|false
+--- Bytes queued from which on call and send wait for room, 1 to 1,073,741,824; 1,048,576 by default. Too
+--- low makes senders wait in every burst; too high lets each slow peer cost that much memory.
 ---@field highwater? integer
+--- Calls unanswered from which on call and send wait, 1 to 16,777,216; 131,072 by default. Too low makes
+--- callers wait for each other; too high lets a stuck peer hold that many tasks.
 ---@field maxcalls? integer
+--- Bytes queued beyond which a peer that asks without reading its answers is closed, 1 to
+--- 1,073,741,824; 67,108,864 by default. Too low closes peers that are merely slow; too high lets each
+--- cost that much memory.
 ---@field maxanswers? integer
+--- Requests whose handlers have not ended beyond which a peer is closed, 1 to 16,777,216; 262,144 by
+--- default. Messages of send count, and calls whose caller has given up, which no `maxcalls` bounds:
+--- with slow handlers, too low closes peers that do nothing wrong. Too high lets each peer start that
+--- many tasks.
 ---@field maxrequests? integer
+
+--- What `cluster.connect` takes besides.
+---@class silly.net.cluster.connect_options
+--- `false` asks for a handle of one's own, for pools; true by default.
+---@field shared? boolean
 
 local OPTIONS = {
 	"marshal", "unmarshal", "call", "accept", "close",
@@ -170,39 +225,15 @@ end)
 
 -- The interface ---------------------------------------------------------------------------------
 
---- Configures the cluster: codec, callbacks, timeout. May be called again at any time; what it
---- sets then holds for everything from that moment on.
+--- Sets codec, callbacks and bounds. First of all; it may be called again at any time, and what it sets
+--- then holds for everything from that moment on: an option that is absent has its default again.
 ---
---- - `marshal(kind, cmd, body)`: a command number and a string; nil and a reason not to send.
---- - `unmarshal(kind, cmd, data)`: the body; nil and a reason.
---- - `call(peer, cmd, body)`: handles a request; returns the answer's body, nil for no answer.
---- - `accept(peer, addr)`: optional; a connection has come in from "ip:port".
---- - `close(peer, errno)`: optional; a connection has ended from outside. 0: in order.
---- - `timeout`: milliseconds that a call, send or connect may take in all; 5000 by default. Too
----   short fails calls that a loaded peer would have answered; too long keeps tasks waiting on a
----   peer that is gone.
---- - `keepalive`: seconds of silence after which a peer counts as gone, 30 by default, false for
----   never; for connections made from then on. Silence is: the kernel at the other end answers
----   nothing, or nothing of what is queued is taken, or a frame is not finished. Too short ends
----   connections over a short outage, and to a peer that computes for so long; too long keeps those
----   that are gone.
----
---- And the bounds, each for one connection:
----
---- - `highwater`: bytes queued from which on `call` and `send` wait for room; 1 MiB by default. Too
----   low makes senders wait in every burst; too high lets each slow peer cost so much memory.
---- - `maxcalls`: unanswered calls from which on they wait; 131,072 by default. Too low makes callers
----   wait for each other; too high lets a stuck peer hold so many tasks.
---- - `maxanswers`: bytes queued from which on a peer that asks and does not read the answers is
----   closed; 64 MiB by default. Too low closes peers that are merely slow; too high lets each of
----   them cost so much memory.
---- - `maxrequests`: requests whose handlers have not ended beyond which a peer is closed; 262,144 by
----   default. Sends count, and calls whose caller has given up, which no `maxcalls` bounds: too low
----   closes peers that do nothing wrong. Too high lets each of them start so many tasks.
+--- An error in `accept`, `close`, `call` or the codec of the serving end is logged and costs that one
+--- message (`accept`: the connection); the caller gets "timeout".
 ---
 --- What a handler itself calls and sends waits for bytes, never for answers to others' calls: two
 --- nodes whose handlers call back cannot lock each other up.
----@param conf silly.net.cluster.conf
+---@param conf silly.net.cluster.conf the codec, the callbacks and the bounds
 function cluster.serve(conf)
 	local name = "cluster.serve"
 	check.options(name, "the argument", conf, OPTIONS)
@@ -232,13 +263,15 @@ function cluster.serve(conf)
 	)
 end
 
---- Listens on "ip:port", "[ipv6]:port" or ":port"; port 0 lets the system choose, see the
---- listener's `addr`. Does not wait, and needs no task.
----@param addr string
+--- Listens for other nodes. Does not wait, and needs no task.
+---
+--- Raises when the address is malformed.
+---@param addr string "ip:port", "[ipv6]:port" or ":port"; with port 0 the system chooses, see the
+---  listener's `addr`
 ---@param backlog integer? connections that may wait to be accepted; 128 by default. Too few
 ---  refuses clients in a rush; more than the system's own limit changes nothing.
 ---@return silly.net.cluster.listener? listener
----@return string? err
+---@return string? err what the system said, with the address; the log has it, too
 function cluster.listen(addr, backlog)
 	local name = "cluster.listen"
 	demand_serve(name)
@@ -258,14 +291,15 @@ function cluster.listen(addr, backlog)
 	return nil, bound
 end
 
---- The handle of "ip:port", "[ipv6]:port" or "name:port". The first time, one connection is tried,
---- for at most the timeout of serve; the handle is returned even if that fails, and connects again
---- whenever it is used. The same address gives the same handle until it is closed, unless
---- `shared = false` asks for one of its own.
+--- The handle of another node. The first time, one connection is tried, for at most the timeout of
+--- serve; the handle is returned even if that fails, and connects again whenever it is used. The same
+--- address gives the same handle until it is closed, unless `shared = false` asks for one of its own.
+---
+--- Raises when the address is malformed.
 ---@async
----@param addr string
----@param options? {shared?: boolean}
----@return silly.net.cluster.peer
+---@param addr string "ip:port", "[ipv6]:port" or "name:port"; a name is looked up at each dial
+---@param options? silly.net.cluster.connect_options whether to share the handle; none by default
+---@return silly.net.cluster.peer peer
 function cluster.connect(addr, options)
 	local name = "cluster.connect"
 	demand_serve(name)
@@ -357,34 +391,41 @@ local function requester(name, native)
 	end
 end
 
---- Asks a peer and waits for its answer.
+--- Asks a peer and waits for its answer. It connects first where the peer is not connected, and waits
+--- for room where `highwater` or `maxcalls` is reached.
+---
+--- Raises what `marshal` and `unmarshal` raise, and where `marshal` returns neither nil nor an integer and
+--- a string.
 ---@async
----@param peer silly.net.cluster.peer
----@param cmd any what marshal makes the command number of
----@param obj any what marshal makes the data of
----@param limit integer? milliseconds for this call in all; the timeout of serve by default
----@return any? response
----@return string? err "timeout"; "closed": the connection went down meanwhile; "peer closed": the
----  handle cannot connect; else what the system said
+---@param peer silly.net.cluster.peer from `cluster.connect`, or one that came in
+---@param cmd any what `marshal` makes the command number of
+---@param obj any what `marshal` makes the data of
+---@param limit integer? milliseconds for this call in all, 1 to 86,400,000; the timeout of serve by
+---  default, with the same effects of too short and too long.
+---@return any? response what `unmarshal` made of the answer
+---@return string? err one of the messages above; nil where `marshal` or `unmarshal` gave no reason
 ---@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, limit: integer?): any, string?
 cluster.call = requester("cluster.call", core.call)
 
---- Sends a message that nobody answers. It returns once the message is on its way, which is at
---- once unless the peer has to be connected first or has too much to read already.
+--- Sends a message that nobody answers. It returns once the message is queued on the connection, which
+--- is at once unless the peer has to be connected first or has too much to read already.
+---
+--- Raises what `marshal` raises, and where it returns neither nil nor an integer and a string.
 ---@async
----@param peer silly.net.cluster.peer
----@param cmd any what marshal makes the command number of
----@param obj any what marshal makes the data of
----@param limit integer? milliseconds to get it on its way; the timeout of serve by default
----@return boolean? ok
----@return string? err as for cluster.call
+---@param peer silly.net.cluster.peer from `cluster.connect`, or one that came in
+---@param cmd any what `marshal` makes the command number of
+---@param obj any what `marshal` makes the data of
+---@param limit integer? milliseconds to get it on its way, 1 to 86,400,000; the timeout of serve by
+---  default, with the same effects of too short and too long.
+---@return boolean? ok true: queued, which does not say that it arrives
+---@return string? err one of the messages above; nil where `marshal` gave no reason
 ---@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, limit: integer?): boolean?, string?
 cluster.send = requester("cluster.send", core.send)
 
---- Closes a peer or a listener for good. What was sent before is still delivered; calls that wait
---- on the peer return nil, "closed" at once. The close callback is not called. Closing twice is no
---- mistake.
----@param handle silly.net.cluster.peer|silly.net.cluster.listener
+--- Closes a peer or a listener for good. What was sent before is still delivered, within 5 s; calls
+--- that wait on the peer return nil, "closed" at once. The close callback is not called. Closing twice
+--- is no mistake.
+---@param handle silly.net.cluster.peer|silly.net.cluster.listener what to close
 function cluster.close(handle)
 	demand_serve("cluster.close")
 	check.type("cluster.close", "the first argument", handle, "table")
@@ -425,8 +466,8 @@ end
 --- wait then return nil, "closed". A handler that drains does not wait for itself: its own caller is
 --- told "closed".
 ---@async
----@param limit integer? milliseconds to wait for handlers and answers; the timeout of serve by
----  default. Too short cuts off handlers that would have answered; too long delays the end by one
+---@param limit integer? milliseconds to wait for handlers and answers, 0 to 86,400,000; the timeout of
+---  serve by default. Too short cuts off handlers that would have answered; too long delays the end by one
 ---  that hangs.
 ---@return boolean? ok true when nothing was cut off
 ---@return string? err "timeout": everything was closed all the same
@@ -451,7 +492,9 @@ function cluster.drain(limit)
 	return nil, why
 end
 
---- Counts. What has happened since the start:
+--- Counts what has happened since the start, and what is there now.
+---
+--- Since the start:
 ---
 --- - `accepts`, `connects`, `reconnects`: connections that came in, that were dialled, and those of
 ---   the latter that brought a lost one back;
@@ -461,12 +504,12 @@ end
 --- - `timeouts`: calls, sends and connects whose time was up;
 --- - `drops`: answers whose connection was gone or closed, requests that came during a drain;
 --- - `strays`: answers that nobody waited for: late, to a send, or made up;
---- - `refused_frames`: connections closed because what came was no frame;
---- - `overloads`: connections closed because the other end passed a bound.
+--- - `refused_frames`: connections closed because what came was no frame, or half a one;
+--- - `overloads`: connections closed because the other end passed `maxanswers` or `maxrequests`.
 ---
---- And what is there now: `connections_in`, `connections_out`, `listeners`, `calls_in_flight`,
---- `handlers` (requests in progress here), `bytes_queued` (that the kernel has not taken yet).
----@return table<string, integer>
+--- Now: `connections_in`, `connections_out`, `listeners`, `calls_in_flight` (also those that wait for
+--- room), `handlers` (requests in progress here), `bytes_queued` (that the kernel has not taken yet).
+---@return table<string, integer> counts by these names
 function cluster.stats()
 	return core.stats()
 end

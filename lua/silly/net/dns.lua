@@ -1,7 +1,9 @@
 --- Names: looking up what they stand for.
 --
--- The hosts file is asked first, without regard to case, then name servers. Answers are kept for
--- as long as they say; cluster.connect asks the same servers and shares what is kept.
+-- The hosts file is asked first, without regard to case, then the name servers, in order: one that is
+-- silent for 400 ms is not waited for, the next one is asked beside it, and the silent one comes last
+-- for 30 s. Answers are kept for as long as they say, denials for 2 s at most; `cluster.connect` asks
+-- the same servers and shares what is kept.
 
 local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
@@ -24,11 +26,12 @@ local dns = {
 }
 core.loaded.dns = dns
 
+--- A record of the type `dns.SRV`.
 ---@class silly.net.dns.service
 ---@field priority integer those with the lowest are to be tried first, and come first
 ---@field weight integer how often to choose this one among those of one priority
----@field port integer
----@field target string a name
+---@field port integer where the service listens
+---@field target string the name of its host
 
 local DEFAULT_TIMEOUT = 5000
 --- A day.
@@ -50,8 +53,8 @@ end, function(slot)
 end)
 
 --- True for what has to be looked up: everything but digits and dots, and what has a colon.
----@param name string
----@return boolean
+---@param name string a name, or an address without a port
+---@return boolean is_name
 function dns.isname(name)
 	check.type("dns.isname", "the name", name, "string")
 	return not (name:find("^[%d.]+$") or name:find(":", 1, true))
@@ -94,31 +97,34 @@ end
 --- The first thing that a name stands for. A literal address comes back as it is, at once and
 --- whatever the type.
 ---@async
----@param name string
----@param type integer? dns.A by default, dns.AAAA or dns.SRV
----@param timeout integer? milliseconds in all; 5000 by default. Too short fails when the first
----  name server is down and the next one has to be asked, which begins after 400 ms.
----@return string|silly.net.dns.service|nil record
+---@param name string what to look up
+---@param type integer? `dns.A`, `dns.AAAA` or `dns.SRV`; `dns.A` by default
+---@param timeout integer? milliseconds in all, 1 to 86,400,000; 5000 by default. Too short fails when the
+---  first name server is down and the next one has to be asked, which begins after 400 ms; too long
+---  keeps tasks waiting when none answers.
+---@return string|silly.net.dns.service|nil record an address; or a service, for `dns.SRV`
 ---@return string? err "timeout", "no such name", "no address found", "no service found"; else what
 ---  the name server or the system said
 function dns.lookup(name, type, timeout)
 	return ask("dns.lookup", name, type, timeout, true)
 end
 
---- Everything that a name stands for, as dns.lookup: a list with at least one element.
+--- Everything that a name stands for: a list with at least one element. Otherwise as `dns.lookup`.
 ---@async
----@param name string
----@param type integer? dns.A by default, dns.AAAA or dns.SRV
----@param timeout integer? milliseconds in all; 5000 by default
----@return (string|silly.net.dns.service)[]? records
----@return string? err
+---@param name string what to look up
+---@param type integer? `dns.A`, `dns.AAAA` or `dns.SRV`; `dns.A` by default
+---@param timeout integer? milliseconds in all, as for `dns.lookup`; 5000 by default
+---@return (string|silly.net.dns.service)[]? records services with the lowest priority first
+---@return string? err as for `dns.lookup`
 function dns.resolve(name, type, timeout)
 	return ask("dns.resolve", name, type, timeout, false)
 end
 
---- Sets the name servers to ask, in this order, from now on; cluster.connect asks them too.
+--- Sets the name servers to ask, in this order, from now on; `cluster.connect` asks them, too.
 --- Without arguments: those of the system again. What was kept of earlier answers is dropped.
----@param ... string "ip:port" or "[ipv6]:port"
+---
+--- Raises when an address is malformed; the servers are then what they were.
+---@param ... string each "ip:port" or "[ipv6]:port"
 function dns.server(...)
 	for index = 1, select("#", ...) do
 		check.type("dns.server", "each address", (select(index, ...)), "string")

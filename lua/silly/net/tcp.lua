@@ -22,23 +22,38 @@ local newproxy = rawget(_G, "newproxy")
 local tcp = {}
 core.loaded.tcp = tcp
 
---- A connection, from tcp.connect or given to accept.
+--- A connection, from `tcp.connect` or given to `accept`.
 ---@class silly.net.tcp.conn
----@field fd integer? opaque, nil once it is closed
+---@field fd integer? names the connection, nil once it is closed; not the system's descriptor
 ---@field package slot integer
 ---@field package remote string
 local conn = {}
 
+--- What `tcp.listen` returns.
 ---@class silly.net.tcp.listener
----@field fd integer? opaque, nil once it is closed
+---@field fd integer? names the listener, nil once it is closed; not the system's descriptor
 ---@field addr string the address really bound
 local listener = {}
 local listener_mt = { __index = listener, __name = "silly.net.tcp.listener" }
 
+--- What `tcp.listen` takes.
 ---@class silly.net.tcp.conf
+--- "ip:port", "[ipv6]:port" or ":port"; port 0 lets the system choose, see the listener's `addr`.
 ---@field addr string
+--- Takes a connection in, as a task. If it raises, that is logged and the connection closed; if it
+--- returns, the connection stays open as long as somebody keeps it.
 ---@field accept fun(conn: silly.net.tcp.conn)
+--- Connections that may wait to be accepted; 256 by default. Too few refuses clients in a rush; more
+--- than the system's own limit changes nothing.
 ---@field backlog? integer
+
+--- What `tcp.connect` takes besides.
+---@class silly.net.tcp.connect_options
+--- The "ip:port" to connect from, where port 0 lets the system choose; the system's choice by default.
+---@field bind? string
+--- Milliseconds to wait, 1 to 86,400,000; 5000 by default. Too short fails connects that a busy network
+--- would have brought about; too long waits for hosts that are gone.
+---@field timeout? integer
 
 local DEFAULT_BACKLOG = 256
 local DEFAULT_TIMEOUT = 5000
@@ -86,11 +101,12 @@ local function is_conn(value)
 	return getmetatable(value) == conn_mt
 end
 
---- Closes the connection for good: true and nil, or false and "socket closed" when it is already.
---- What was written is still sent, within 5 s; what was not read is dropped. A task that waits to
---- read gets nil, "active closed". A connection that nobody can reach any more closes itself.
----@return boolean ok
----@return string? err
+--- Closes the connection for good; so does the end of the scope of a `<close>` variable. What was written
+--- is still sent, within 5 s; what was not read is dropped. A task that waits to read gets nil, "active
+--- closed". A connection that nobody can reach any more is closed when Lua's collector finds it, which in
+--- an idle process may be never.
+---@return boolean ok false when it is closed already
+---@return string? err "socket closed"
 function conn:close()
 	check.that(is_conn(self), "conn:close", "the first argument", A_CONN, self)
 	local fd = self.fd
@@ -181,11 +197,14 @@ end)
 --- connection can be used as before, and nothing is lost. Whoever waits for a delimiter takes as
 --- much into memory as comes before it: with peers that are not trusted give a timeout, or read by
 --- size.
+---
+--- Raises when another task waits to read from the connection.
 ---@async
 ---@param want integer|string a number of bytes, of which less than 1 is ""; or a delimiter of one
 ---  byte, which is part of what is returned
----@param timeout integer? milliseconds to wait; without it as long as it takes
----@return string? data
+---@param timeout integer? milliseconds to wait, 0 to 86,400,000; as long as it takes by default. Too short
+---  costs another read, and no data; without one a peer that stays silent keeps the task waiting.
+---@return string? data what was asked for; "" at the end
 ---@return string? err "end of file", "read timeout", "socket closed" when it was closed before and
 ---  "active closed" when meanwhile, else what the system said, such as "Connection reset by peer"
 function conn:read(want, timeout)
@@ -226,8 +245,8 @@ conn.readline = conn.read
 
 --- Queues bytes to be sent. Never waits: `unsentbytes` tells how much the other end has yet to
 --- take, which is kept in memory, however much it is.
----@param data string|string[] the strings of a list are sent one after the other
----@return boolean ok
+---@param data string|string[] what to send; the strings of a list one after the other
+---@return boolean ok false: nothing was queued
 ---@return string? err "socket closed" when this side has closed it, "socket is closed" when the
 ---  other end has
 function conn:write(data)
@@ -244,7 +263,7 @@ end
 
 --- Whether it can be written to and more may arrive: nil once this side has closed it, false as
 --- soon as the other end is known to have finished, even with bytes unread.
----@return boolean?
+---@return boolean? alive
 function conn:isalive()
 	check.that(is_conn(self), "conn:isalive", "the first argument", A_CONN, self)
 	if self.fd then
@@ -254,10 +273,10 @@ function conn:isalive()
 end
 
 --- Sets how many unread bytes are enough: with so many nothing more is taken from the network
---- while nobody waits for more, so that the other end has to wait, too. A read of more than that
---- still gets what it asks for. Too low costs a wait for each read; too high memory.
----@param bytes integer? 1 MiB, the default, when absent: there is no way to have no limit, since
----  what comes from the network must not take all memory
+--- while nobody waits for more, so that the other end has to wait, too. A read of more than that still
+--- gets what it asks for. Too low costs a wait for each read; too high memory for each such connection.
+---@param bytes integer? unread; 1,048,576 by default. There is no way to have no limit, since what comes
+---  from the network must not take all memory.
 function conn:limit(bytes)
 	check.that(is_conn(self), "conn:limit", "the first argument", A_CONN, self)
 	if bytes ~= nil then
@@ -269,21 +288,21 @@ function conn:limit(bytes)
 end
 
 --- How many bytes have arrived and are not read; 0 once it is closed.
----@return integer
+---@return integer bytes
 function conn:unreadbytes()
 	check.that(is_conn(self), "conn:unreadbytes", "the first argument", A_CONN, self)
 	return self.fd and native.unread(self.fd) or 0
 end
 
 --- How many bytes are queued that the system has not taken yet; 0 once it is closed.
----@return integer
+---@return integer bytes
 function conn:unsentbytes()
 	check.that(is_conn(self), "conn:unsentbytes", "the first argument", A_CONN, self)
 	return self.fd and native.unsent(self.fd) or 0
 end
 
 --- The other end's "ip:port", also once it is closed.
----@return string
+---@return string addr
 function conn:remoteaddr()
 	check.that(is_conn(self), "conn:remoteaddr", "the first argument", A_CONN, self)
 	return self.remote
@@ -291,9 +310,9 @@ end
 
 -- Listeners -------------------------------------------------------------------------------------
 
---- Stops listening; connections taken in before stay. True and nil, or false and "closed".
----@return boolean ok
----@return string? err
+--- Stops listening; connections taken in before stay.
+---@return boolean ok false when it is closed already
+---@return string? err "closed"
 function listener:close()
 	local right = getmetatable(self) == listener_mt
 	check.that(right, "listener:close", "the first argument", "a listener from tcp.listen", self)
@@ -308,16 +327,11 @@ end
 
 -- The module ------------------------------------------------------------------------------------
 
---- Listens. Does not wait, and needs no task. A listener stays open until it is closed, whether or
---- not anybody keeps it.
+--- Listens for connections. Does not wait, and needs no task. A listener stays open until it is closed,
+--- whether or not anybody keeps it.
 ---
---- - `addr`: "ip:port", "[ipv6]:port" or ":port"; port 0 lets the system choose, see the listener's
----   `addr`.
---- - `accept(conn)`: takes a connection in, as a task. If it raises, that is logged and the
----   connection closed; if it returns, the connection stays open as long as somebody keeps it.
---- - `backlog`: connections that may wait to be accepted; 256 by default. Too few refuses clients in
----   a rush; more than the system's own limit changes nothing.
----@param conf silly.net.tcp.conf
+--- Raises when the form of the address is wrong.
+---@param conf silly.net.tcp.conf where, and who takes the connections in
 ---@return silly.net.tcp.listener? listener
 ---@return string? err what the system said, such as "Address already in use"; "getaddrinfo failed"
 ---  when the host is no literal address
@@ -348,18 +362,14 @@ function tcp.listen(conf)
 	return nil, bound
 end
 
---- Connects to "ip:port" or "[ipv6]:port". Names are not looked up.
----
---- - `bind`: the "ip:port" to connect from; port 0 lets the system choose.
---- - `timeout`: milliseconds to wait; 5000 by default. Too short fails connects that a busy network
----   would have brought about; too long waits for hosts that are gone.
+--- Connects to a literal address. Names are not looked up: `dns.lookup` does that.
 ---@async
----@param addr string
----@param options? {bind?: string, timeout?: integer}
+---@param addr string "ip:port" or "[ipv6]:port"
+---@param options? silly.net.tcp.connect_options where from, and how long to try; none by default
 ---@return silly.net.tcp.conn? conn
 ---@return string? err what the system said, such as "Connection refused", and "Connection timed
 ---  out" when the time was up; "getaddrinfo failed" when the host is no literal address; "invalid
----  address:..." and "invalid bind address:..."
+---  address:..." and "invalid bind address:..." when one is malformed
 function tcp.connect(addr, options)
 	local name = "tcp.connect"
 	if addr == nil then

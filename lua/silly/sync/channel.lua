@@ -6,6 +6,7 @@ local line = require "silly.internal.line"
 local queue = require "silly.internal.queue"
 require "silly.internal.interpret" ()
 
+--- A queue of values that one task reads.
 ---@class silly.sync.channel
 local channel = {}
 local mt = { __index = channel, __name = "silly.sync.channel" }
@@ -20,9 +21,9 @@ end
 local CLOSED = {}
 
 --- Sends a value, which is neither nil nor false. Never waits.
----@param value any
----@return boolean ok
----@return string? err the reason of the close, once closed
+---@param value any neither nil nor false
+---@return boolean ok false: it was not sent
+---@return string? err the reason of the close, once closed; "nil data"
 function channel:push(value)
 	check.that(is_channel(self), "channel:push", "the first argument", A_CHANNEL, self)
 	if self.reason then
@@ -47,7 +48,8 @@ end
 --- Takes the oldest value, or waits for one. What was pushed before a close is still delivered.
 ---@async
 ---@return any? value
----@return string? err why there is no value: the channel is closed, or another task waits on it
+---@return string? err the reason of the close, once the channel is closed and empty; "channel is mpsc"
+---  when another task waits on it already
 function channel:pop()
 	check.that(is_channel(self), "channel:pop", "the first argument", A_CHANNEL, self)
 	local value = self.values:pop()
@@ -66,7 +68,7 @@ function channel:pop()
 end
 
 --- Ends the channel. A second close replaces the reason.
----@param reason string? "channel closed" by default
+---@param reason string? what push and pop say from then on; "channel closed" by default
 function channel:close(reason)
 	check.that(is_channel(self), "channel:close", "the first argument", A_CHANNEL, self)
 	self.reason = reason or "channel closed"
@@ -82,7 +84,7 @@ end
 local module = {}
 
 --- An empty, open channel.
----@return silly.sync.channel
+---@return silly.sync.channel channel
 function module.new()
 	local made = { values = queue.new(), reason = false }
 	made.line = line.new("silly.sync.channel", made, take_back)

@@ -14,10 +14,12 @@ if core.loaded.mutex then
 	return core.loaded.mutex
 end
 
+--- A set of keys, each held by one task at most.
 ---@class silly.sync.mutex
 local mutex = {}
 local mutex_mt = { __index = mutex, __name = "silly.sync.mutex" }
 
+--- What holds a key until it is unlocked; as a `<close>` variable it unlocks at the end of the scope.
 ---@class silly.sync.mutex.guard
 local guard = {}
 
@@ -112,11 +114,11 @@ local function new_guard(owner)
 end
 
 --- Waits until the current task holds the key. The task that holds it may lock it again; the key
---- is free once every guard is released: by unlock, or by `<close>` where Lua has it. One that is
---- neither is released when it is collected, which is looked after when somebody waits for it.
+--- is free once every guard is released: by `unlock`, or by `<close>` where Lua has it. One that is
+--- neither is released when it is collected, and the collector is asked when somebody waits for it.
 ---@async
 ---@param key any not nil; keys of different mutexes have nothing to do with each other
----@return silly.sync.mutex.guard guard for `guard:unlock()`, or `local g <close> = m:lock(key)`
+---@return silly.sync.mutex.guard guard for `guard:unlock()`, or `local guard <close> = m:lock(key)`
 function mutex:lock(key)
 	check.that(getmetatable(self) == mutex_mt, "mutex:lock", "the first argument", "a mutex, as in m:lock(key)", self)
 	if key == nil then
@@ -155,7 +157,7 @@ local module = {}
 core.loaded.mutex = module
 
 --- A mutex of which no key is held.
----@return silly.sync.mutex
+---@return silly.sync.mutex mutex
 function module.new()
 	return setmetatable({ locks = {} }, mutex_mt)
 end

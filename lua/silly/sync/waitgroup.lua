@@ -11,6 +11,7 @@ if core.loaded.waitgroup then
 	return core.loaded.waitgroup
 end
 
+--- A group of tasks.
 ---@class silly.sync.waitgroup
 ---@field count integer tasks that have not ended
 local waitgroup = {}
@@ -50,9 +51,9 @@ scheduler.watch(function(thread)
 	end
 end)
 
---- Starts a task that counts for the group.
----@param fn fun()
----@return thread
+--- Starts a task that counts for the group until it ends, however that is.
+---@param fn fun() what the task runs
+---@return thread thread
 function waitgroup:fork(fn)
 	check.that(getmetatable(self) == mt, "waitgroup:fork", "the first argument", "a wait group, as in wg:fork(fn)", self)
 	check.type("waitgroup:fork", "the first argument", fn, "function")
@@ -80,7 +81,7 @@ local module = {}
 core.loaded.waitgroup = module
 
 --- A group without tasks.
----@return silly.sync.waitgroup
+---@return silly.sync.waitgroup group
 function module.new()
 	return setmetatable({ count = 0, line = line.new("silly.sync.waitgroup") }, mt)
 end

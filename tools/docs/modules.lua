@@ -1,0 +1,17 @@
+--- The public modules: their files, and the names that README gives them.
+return {
+	{ path = "lua/silly.lua", name = "silly" },
+	{ path = "lua/silly/errno.lua", name = "errno" },
+	{ path = "lua/silly/logger.lua", name = "logger" },
+	{ path = "lua/silly/net/cluster.lua", name = "cluster" },
+	{ path = "lua/silly/net/dns.lua", name = "dns" },
+	{ path = "lua/silly/net/tcp.lua", name = "tcp" },
+	{ path = "lua/silly/signal.lua", name = "signal" },
+	{ path = "lua/silly/sync/channel.lua", name = "channel" },
+	{ path = "lua/silly/sync/mutex.lua", name = "mutex" },
+	{ path = "lua/silly/sync/waitgroup.lua", name = "waitgroup" },
+	{ path = "lua/silly/task.lua", name = "task" },
+	{ path = "lua/silly/time.lua", name = "time" },
+	{ path = "lua/silly/trace.lua", name = "trace" },
+	{ path = "lua/zproto.lua", name = "zproto" },
+}
