@@ -38,7 +38,7 @@ test: ## everything that can fail: check, the tests of Rust and Lua, the example
 	@tools/ensure $(LUA) test
 	@tools/test $(LUA)
 
-test-all: ## the same for every interpreter that Debian packages, and for Lua 5.5 of a crate
+test-all: ## the same for every interpreter that Debian packages, some six minutes each
 	@tools/test-all
 
 check: ## formatting, lints, annotations, the reference, and that no floor imports one above it
