@@ -132,11 +132,6 @@ local function compare(text, printed)
 	end
 end
 
---- Whether there is what a block needs.
-local function there_is(what)
-	return what == _VERSION or (pcall(require, what))
-end
-
 local Run = {}
 Run.__index = Run
 
@@ -166,6 +161,12 @@ function Run:command(command)
 	return lines
 end
 
+--- Whether there is what a block needs: the version of Lua, or a module where the page runs.
+function Run:has(what)
+	local version = what:match("^Lua %d")
+	return what == _VERSION or not version and (pcall(self.command, self, "lua5.4 -e 'require \"" .. what .. "\"'"))
+end
+
 --- Starts a shell's script that runs on.
 function Run:start(name, script)
 	local pipe = assert(io.popen(("echo $$; %ssh -eu '%s' 2>&1 </dev/null"):format(self:environment(), script)))
@@ -176,7 +177,7 @@ end
 function Run:block(block, index)
 	local marks, language = block.marks, block.language
 	local is_text = language == "text" or language == ""
-	if marks["not run"] or (marks.needs and not there_is(marks.needs)) then
+	if marks["not run"] or (marks.needs and not self:has(marks.needs)) then
 		self.printed = nil
 		self.left_out = not is_text
 		return
