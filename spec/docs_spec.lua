@@ -1,4 +1,5 @@
---- Every block of code in README.md and docs/ runs, and prints what the page says.
+--- Every block of code in README.md and docs/ runs, and prints what the page says; every link leads to
+--- something.
 
 local page = require "spec.support.page"
 
@@ -9,6 +10,7 @@ local function contents(path)
 	return text
 end
 
+--- The pages whose blocks are run: README.zh-CN.md has the same ones, which tools/check-readmes sees to.
 local function pages()
 	local list = { "README.md" }
 	local listing = assert(io.popen("find docs -name '*.md' | sort"))
@@ -25,6 +27,48 @@ describe("the blocks of", function()
 			local ok, problem = pcall(page.run, contents(path))
 			if not ok then
 				error(path .. ", " .. problem, 0)
+			end
+		end)
+	end
+end)
+
+--- What a heading is called in a link, as far as our pages have such.
+local function anchor_of(heading)
+	return (heading:lower():gsub("[^%w%- ]", ""):gsub(" ", "-"))
+end
+
+local function exists(path)
+	local file = io.open(path)
+	return file ~= nil and file:close()
+end
+
+--- A page without its blocks of code.
+local function prose(path)
+	return (("\n" .. contents(path)):gsub("\n```.-\n```%f[\n]", "\n"))
+end
+
+local function has_anchor(path, anchor)
+	for heading in prose(path):gmatch("\n#+ ([^\n]+)") do
+		if anchor_of(heading) == anchor then
+			return true
+		end
+	end
+	return false
+end
+
+describe("the links of", function()
+	local list = pages()
+	list[#list + 1] = "README.zh-CN.md"
+	for _, path in ipairs(list) do
+		it(path .. " lead to what is there", function()
+			local folder = path:match("^(.*/)[^/]*$") or ""
+			for target in prose(path):gmatch("%]%(([^)%s]+)%)") do
+				local file, anchor = target:match("^([^#]*)#?(.*)$")
+				if not target:find("^%a+:") then
+					local found = file == "" and path or folder .. file
+					assert.truthy(exists(found), target)
+					assert.truthy(anchor == "" or has_anchor(found, anchor), target)
+				end
 			end
 		end)
 	end

@@ -149,6 +149,25 @@ describe("silly.testing", function()
 		assert.same({}, called)
 	end)
 
+	it("closes a connection that is coming in as the body ends", function()
+		for turns = 0, 5 do
+			testing.run(function()
+				serve()
+				local listener = assert(cluster.listen("127.0.0.1:0"))
+				task.fork(function()
+					cluster.connect(listener.addr, { shared = false })
+				end)
+				for _ = 1, turns do
+					time.sleep(0)
+				end
+			end)
+			local deadline = time.monotonic() + 4000
+			while silly.step(20) do
+				assert.truthy(time.monotonic() < deadline, "something is open")
+			end
+		end
+	end)
+
 	it("leaves alone what was open before", function()
 		local listener, peer
 		testing.run(function()
