@@ -4,6 +4,7 @@ local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
+local open = require "silly.internal.open"
 require "silly.internal.start"
 
 if core.loaded.time then
@@ -22,7 +23,7 @@ local LONGEST = 100 * 365 * 24 * 3600 * 1000
 -- By the native timer's slot, which is used again, so that these stay arrays.
 ---@type table<integer, thread>
 local sleeping = {}
-local callbacks, arguments = {}, {}
+local callbacks, arguments, sessions = {}, {}, {}
 
 local slots = scheduler.track(sleeping, "silly.time", core.cancel_sleep)
 
@@ -30,7 +31,7 @@ loop.on_wait(core.events.AWAKE, sleeping)
 
 loop.on(core.events.ALARM, function(slot, session)
 	local callback, argument = callbacks[slot], arguments[slot]
-	callbacks[slot], arguments[slot] = nil, nil
+	callbacks[slot], arguments[slot], sessions[slot] = nil, nil, nil
 	if callback then -- there was memory for it
 		scheduler.start(callback, argument or session)
 	end
@@ -69,7 +70,7 @@ function time.after(ms, callback, argument)
 	ms = check.integer("time.after", "the time in milliseconds", ms, -LONGEST, LONGEST)
 	check.type("time.after", "the callback", callback, "function")
 	local slot, session = core.after(max(ms, 0))
-	callbacks[slot], arguments[slot] = callback, argument
+	callbacks[slot], arguments[slot], sessions[slot] = callback, argument, session
 	return session
 end
 
@@ -79,9 +80,17 @@ function time.cancel(session)
 	if type(session) == "number" then
 		local slot = core.cancel(session)
 		if slot then
-			callbacks[slot], arguments[slot] = nil, nil
+			callbacks[slot], arguments[slot], sessions[slot] = nil, nil, nil
 		end
 	end
 end
+
+open.kind(function()
+	local list = {}
+	for _, session in pairs(sessions) do
+		list[#list + 1] = session
+	end
+	return list
+end, time.cancel)
 
 return time

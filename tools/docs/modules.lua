@@ -11,6 +11,7 @@ return {
 	{ path = "lua/silly/sync/mutex.lua", name = "mutex" },
 	{ path = "lua/silly/sync/waitgroup.lua", name = "waitgroup" },
 	{ path = "lua/silly/task.lua", name = "task" },
+	{ path = "lua/silly/testing.lua", name = "testing" },
 	{ path = "lua/silly/time.lua", name = "time" },
 	{ path = "lua/silly/trace.lua", name = "trace" },
 	{ path = "lua/zproto.lua", name = "zproto" },

@@ -1,6 +1,7 @@
 --- The handles of the cluster that scripts hold, and what each stands for natively.
 
 local core = require "silly.core"
+local open = require "silly.internal.open"
 
 if core.loaded.peers then
 	return core.loaded.peers
@@ -114,11 +115,23 @@ function peers.close(peer)
 	peer.fd = nil
 end
 
+--- Every handle that is not closed, and every connection that has come in.
+---@return silly.net.cluster.peer[]
+function peers.list()
+	local list = {}
+	for _, peer in pairs(by_slot) do
+		list[#list + 1] = peer
+	end
+	return list
+end
+
 --- Closes every handle.
 function peers.close_all()
 	for _, peer in pairs(by_slot) do
 		peers.close(peer)
 	end
 end
+
+open.kind(peers.list, peers.close)
 
 return peers

@@ -186,9 +186,26 @@ local function report_failure(thread, duty, problem)
 	scheduler.report((duty or "[silly] task") .. " failed: " .. trail)
 end
 
+--- Who hears of a task's failure in place of the log.
+---@type table<thread, fun(problem: any)>
+local catchers = setmetatable({}, { __mode = "k" })
+
+--- Has a function hear what a task fails with, in place of the log. The task's stack is still there.
+---@param thread thread
+---@param catcher fun(problem: any)? nil takes it back, which a task must do before it returns
+function scheduler.catch(thread, catcher)
+	catchers[thread] = catcher
+end
+
 local function fail(thread, problem)
 	books[CURRENT] = thread -- the log line carries its trace id
-	pcall(report_failure, thread, disown(thread, true), problem)
+	local duty, catcher = disown(thread, true), catchers[thread]
+	if catcher then
+		catchers[thread] = nil
+		pcall(catcher, problem)
+	else
+		pcall(report_failure, thread, duty, problem)
+	end
 	close(thread, problem)
 end
 

@@ -27,6 +27,7 @@ local peers = require "silly.internal.peers"
 local serving = require "silly.internal.serving"
 local errno = require "silly.errno"
 local log = require "silly.internal.log"
+local open = require "silly.internal.open"
 require "silly.internal.start"
 
 if core.loaded.cluster then
@@ -131,7 +132,7 @@ local timeout
 
 --- Open listeners.
 ---@type table<silly.net.cluster.listener, true>
-local listeners = setmetatable({}, { __mode = "k" })
+local listeners = {}
 
 --- Tasks that wait for a request's end, by native slot.
 ---@type table<integer, thread>
@@ -439,6 +440,14 @@ function cluster.close(handle)
 		handle.fd = nil
 	end
 end
+
+open.kind(function()
+	local list = {}
+	for listener in pairs(listeners) do
+		list[#list + 1] = listener
+	end
+	return list
+end, cluster.close)
 
 --- Begins a drain for a task that then waits. A second try goes on from where memory has failed.
 ---@return true

@@ -7,6 +7,7 @@ local core = require "silly.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
+local open = require "silly.internal.open"
 require "silly.internal.start"
 
 if core.loaded.tcp then
@@ -81,9 +82,13 @@ local function enlist(waiting, slots, slot, task)
 	return true
 end
 
---- The accept callbacks of open listeners, by native id.
----@type table<integer, fun(conn: silly.net.tcp.conn)>
-local accepts = {}
+--- The accept callbacks of open listeners, by native id, and the listeners.
+---@type table<integer, fun(conn: silly.net.tcp.conn)>, table<integer, silly.net.tcp.listener>
+local accepts, listeners = {}, {}
+
+--- Connections that have not been closed: it must not keep those that nobody else does.
+---@type table<silly.net.tcp.conn, true>
+local conns = setmetatable({}, { __mode = "k" })
 
 --- The connection that each task that runs an accept callback was given.
 ---@type table<thread, silly.net.tcp.conn>
@@ -115,7 +120,7 @@ function conn:close()
 	end
 	local slot = self.slot
 	local reader = reading[slot]
-	self.fd = nil
+	self.fd, conns[self] = nil, nil
 	native.close(fd)
 	if reader then
 		reading[slot] = nil
@@ -131,7 +136,9 @@ conn_mt.__gc = conn.close
 
 local function new_conn(fd)
 	local remote, slot = native.describe(fd)
-	local self = setmetatable({ fd = fd, remote = remote, slot = slot }, conn_mt)
+	local self = { fd = fd, remote = remote, slot = slot }
+	conns[self] = true -- before there is anything to finalise, should memory fail
+	setmetatable(self, conn_mt)
 	if newproxy then
 		-- 5.1 and LuaJIT do not finalise tables: a userdata that only the connection knows stands in.
 		self.proxy = newproxy(true)
@@ -320,7 +327,7 @@ function listener:close()
 	if not fd then
 		return false, "closed"
 	end
-	self.fd, accepts[fd] = nil, nil
+	self.fd, accepts[fd], listeners[fd] = nil, nil, nil
 	native.close_listener(fd)
 	return true, nil
 end
@@ -354,8 +361,9 @@ function tcp.listen(conf)
 	end
 	local fd, bound, malformed = native.listen(addr, backlog or DEFAULT_BACKLOG)
 	if fd then
-		accepts[fd] = accept
-		return setmetatable({ fd = fd, addr = bound }, listener_mt), nil
+		local self = setmetatable({ fd = fd, addr = bound }, listener_mt)
+		accepts[fd], listeners[fd] = accept, self
+		return self, nil
 	elseif malformed then
 		error(name .. ": " .. bound, 2)
 	end
@@ -403,6 +411,19 @@ function tcp.connect(addr, options)
 	end
 	return adopt(fd), nil
 end
+
+open.kind(function()
+	local list = {}
+	for _, self in pairs(listeners) do
+		list[#list + 1] = self
+	end
+	for self in pairs(conns) do
+		list[#list + 1] = self
+	end
+	return list
+end, function(self)
+	self:close()
+end)
 
 -- The functions of a connection under the names that older scripts use.
 tcp.read, tcp.write, tcp.close = conn.read, conn.write, conn.close
