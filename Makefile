@@ -38,7 +38,7 @@ test: ## everything that can fail: check, the tests of Rust and Lua, the example
 	@tools/ensure $(LUA) test
 	@tools/test $(LUA)
 
-check: ## formatting, lints, annotations, and that no floor imports one above it
+check: ## formatting, lints, annotations, versions, and that no floor imports one above it
 	@tools/ensure $(LUA) test
 	@tools/check $(LUA)
 
