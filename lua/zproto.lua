@@ -49,6 +49,6 @@
 ---@field unpack fun(self: zproto.proto, bytes: string|zproto.buffer, size?: any, raw?: boolean): string|zproto.buffer|nil, integer?
 ---@field default fun(self: zproto.proto, typ: zproto.typ): table
 ---@field travel fun(self: zproto.proto, mode?: "struct"|"field", typ?: zproto.typ): fun(): integer?, string|zproto.field, userdata?
-local zproto = require("silly.core").zproto
+local zproto = require("silly.internal.core").zproto
 
 return zproto

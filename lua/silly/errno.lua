@@ -8,7 +8,7 @@
 --
 -- Numbers and words are the system's, but for those that the original fixes.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 
 --- Codes of the original's own, beyond the system's.
 local OWN = {

@@ -1,6 +1,6 @@
 --- The handles of the cluster that scripts hold, and what each stands for natively.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 
 if core.loaded.peers then
 	return core.loaded.peers

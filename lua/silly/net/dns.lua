@@ -3,7 +3,7 @@
 -- The hosts file is asked first, without regard to case, then name servers. Answers are kept for
 -- as long as they say; cluster.connect asks the same servers and shares what is kept.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
