@@ -7,22 +7,20 @@ if ok then
 end
 
 local problem = tostring(core)
+local jit = rawget(_G, "jit")
+local build = "make build LUA=" .. (jit and "luajit" or "lua" .. _VERSION:match("%d+%.%d+"))
 
---- What tools/build calls this interpreter's Lua.
-local function this_lua()
-	return rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d+%.%d+")
-end
+-- What the loaders of glibc, macOS and musl say of a symbol of Lua's that is not there.
+local foreign = problem:find("undefined symbol: lua", 1, true)
+	or problem:find("ymbol not found[^\n]-_lua")
+	or problem:find("lua[%w_]*: symbol not found")
 
--- What the system's loader says of a symbol that only another Lua has: glibc, macOS and musl.
-local symbol = problem:match("undefined symbol: _?(lua[%w_]*)")
-	or problem:match("[Ss]ymbol not found[^\n]-[_(](lua[%w_]*)")
-	or problem:match("(lua[%w_]*): symbol not found")
-
-if symbol then
-	problem = ("silly: the native library was built for another Lua, not for this %s: make build LUA=%s\n\t%s"):format(
-		rawget(_G, "jit") and "LuaJIT" or _VERSION, this_lua(), problem)
+if foreign then
+	problem = ("silly: the native library was built for another Lua, not for this %s: %s\n"
+		.. "\t(or a host keeps its Lua's symbols to itself: link it with -Wl,-E)\n\t%s"):format(
+		jit and "LuaJIT" or _VERSION, build, problem)
 elseif problem:find("module 'silly.core' not found", 1, true) then
-	problem = "silly: the native library is not built, or LUA_CPATH does not lead to it: make build LUA="
-		.. this_lua() .. ', then eval "$(make -s env)"\n\t' .. problem
+	problem = ("silly: the native library is not built, or LUA_CPATH does not lead to it: %s, "
+		.. "then eval \"$(make -s env)\"\n\t%s"):format(build, problem)
 end
 error(problem, 0)
