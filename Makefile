@@ -41,7 +41,7 @@ test: ## everything that can fail: check, the tests of Rust and Lua, the example
 test-all: ## the same for every interpreter that Debian packages, some six minutes each
 	@tools/test-all
 
-check: ## formatting, lints, annotations, the reference, and that no floor imports one above it
+check: ## formatting, lints, annotations, versions, the reference, and that no floor imports one above it
 	@tools/ensure $(LUA) test
 	@tools/check $(LUA)
 

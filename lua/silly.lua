@@ -1,6 +1,6 @@
 --- The loop, and the names that scripts of the 2025-10 edition find here.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
 local log = require "silly.internal.log"

@@ -59,6 +59,6 @@
 ---
 --- Raises for an unknown mode, and with "field" for an unknown struct.
 ---@field travel fun(self: zproto.proto, mode?: "struct"|"field", typ?: zproto.typ): fun(): integer?, string|zproto.field, userdata?
-local zproto = require("silly.core").zproto
+local zproto = require("silly.internal.core").zproto
 
 return zproto

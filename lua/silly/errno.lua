@@ -9,7 +9,7 @@
 -- Numbers and words are the system's, but for those that the original fixes. To compare, use the texts:
 -- `errno[number] == errno.CONNRESET`.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 
 --- Codes of the original's own, beyond the system's.
 local OWN = {

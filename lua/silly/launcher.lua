@@ -34,11 +34,9 @@ end
 
 --- The native library and what runs on it.
 local function load_silly()
-	local ok, core = pcall(require, "silly.core")
+	local ok, core = pcall(require, "silly.internal.core")
 	if not ok then
-		-- The first two lines say what; the others where else it was looked for.
-		local first, second = tostring(core):match("^([^\n]*)\n?%s*([^\n]*)")
-		say("cannot load the native library (is it built, and for this Lua?)\n  " .. first .. "\n  " .. second)
+		io.stderr:write(tostring(core), "\n")
 		os.exit(1)
 	end
 	-- An interpreter's own answer to Ctrl-C is a traceback, and only once Lua runs again.

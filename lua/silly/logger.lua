@@ -9,7 +9,7 @@
 -- dropped beyond, which the log itself says once there is room again. All Lua states of a process
 -- share one output.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local check = require "silly.internal.check"
 local log = require "silly.internal.log"
 

@@ -5,7 +5,7 @@
 -- loop alive: the process would never end by itself. SIGINT and SIGTERM are watched while silly runs
 -- the loop; where a host drives it by `silly.step`, they stay the host's.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local check = require "silly.internal.check"
 local watch = require "silly.internal.watch"
 local log = require "silly.internal.log"

@@ -5,7 +5,7 @@
 -- node that passed it on last, 16 bits each. It belongs to a task. On interpreters without 64-bit
 -- integers an id other than 0 is a string of 16 hexadecimal digits.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
 

@@ -1,7 +1,7 @@
 --- The descriptor of silly.fd, as far as Lua has a say: tasks that become ready while the loop
 --- rests are the one thing that the native side cannot see.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 
 if core.loaded.beacon then

@@ -4,7 +4,7 @@
 -- A task may end while it stands here, or after it was handed something and before it could take
 -- it. The first is passed over, and in the second case the thing goes back to where it came from.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local queue = require "silly.internal.queue"
 local task = require "silly.task"

@@ -1,7 +1,7 @@
 --- What the library's own lines and those of silly.logger have in common: levels, and how a line
 --- begins.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local trace = require "silly.trace"

@@ -1,6 +1,6 @@
 --- The loop: run what is ready, wait in the reactor, hand its events to whoever asked for them.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local beacon = require "silly.internal.beacon"
 

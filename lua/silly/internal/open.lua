@@ -2,7 +2,7 @@
 --- something says how to list it and how to close it.
 
 local scheduler = require "silly.internal.scheduler"
-local core = require "silly.core"
+local core = require "silly.internal.core"
 
 if core.loaded.open then
 	return core.loaded.open

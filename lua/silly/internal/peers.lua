@@ -1,6 +1,6 @@
 --- The handles of the cluster that scripts hold, and what each stands for natively.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local open = require "silly.internal.open"
 
 if core.loaded.peers then

@@ -5,7 +5,7 @@
 -- because making them is the dearest part of a task; that is done natively (src/lua/tasks.rs), since
 -- Lua itself can give a finished coroutine no other function.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 require "silly.internal.interpret" ()
 
 -- Test runners empty package.loaded between files: the tasks that wait are still the same.

@@ -1,6 +1,6 @@
 --- Serving: the callbacks of the cluster, each in a task of its own.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local peers = require "silly.internal.peers"
 local log = require "silly.internal.log"
@@ -85,7 +85,8 @@ local function process(peer, fd, session, cmd, trace, data)
 	end
 	local sent, why = respond(fd, session, out)
 	if not sent then
-		why = why or "marshal of the answer: a string wanted, got " .. (out and type(out) or "none")
+		why = why or "marshal of the answer: a string wanted, got "
+			.. (out and type(out) or "none: it must return a number, then a string")
 		note(log.ERROR, peer, session, cmd, why)
 		respond(fd, session, nil)
 	end

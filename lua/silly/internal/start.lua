@@ -5,7 +5,7 @@
 -- function, because `return main()` replaces it. Where the program is no script of an
 -- interpreter (a REPL, `lua -e`, a test runner, a host that embeds Lua) nothing is installed.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 require "silly.internal.log"

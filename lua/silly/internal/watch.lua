@@ -1,6 +1,6 @@
 --- Who is told of which signal: a script's handler, or else what the launcher does.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 

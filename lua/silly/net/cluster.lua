@@ -19,7 +19,7 @@
 -- - "not enough memory": Lua had none for the answer. The call may have been carried out.
 -- - Anything else is what `marshal` or `unmarshal` gave as a reason.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
@@ -347,6 +347,13 @@ local function conclude(slot, task, cmd)
 	return response, problem
 end
 
+--- A request that marshal gave no number for, and perhaps a reason.
+local function unsent(name, problem)
+	note("%s sends nothing: marshal returned no command number, %s", name,
+		problem and "because: " .. tostring(problem) or "and no reason")
+	return nil, problem
+end
+
 --- A request that could not be submitted.
 local function refusal(name, peer, why)
 	if not why then
@@ -379,7 +386,7 @@ local function requester(name, native)
 		local number
 		number, obj = marshal("request", cmd, obj)
 		if not number then
-			return nil, obj
+			return unsent(name, obj)
 		end
 		local slot
 		slot, obj = native(id, number, traces[task] or 0, obj, limit or timeout, owed[task], task)

@@ -5,7 +5,7 @@
 -- for 30 s. Answers are kept for as long as they say, denials for 2 s at most; `cluster.connect` asks
 -- the same servers and shares what is kept.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"

@@ -3,7 +3,7 @@
 -- Mistakes in the use of a function raise; whatever the network or the other end does is told as
 -- nil, or false, and a message. Everything that waits does so in the task that asked.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"

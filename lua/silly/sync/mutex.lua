@@ -4,7 +4,7 @@
 -- nobody can reach any more would be found only by the next collection, which in an idle process
 -- never comes; so where somebody waits for a task that has ended, there is one at once.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local line = require "silly.internal.line"
 local check = require "silly.internal.check"

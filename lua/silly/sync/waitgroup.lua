@@ -1,6 +1,6 @@
 --- Waiting for a group of tasks to end.
 
-local core = require "silly.core"
+local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
 local line = require "silly.internal.line"
