@@ -6,7 +6,7 @@
 -- Lua itself can give a finished coroutine no other function.
 
 local core = require "silly.core"
-require "silly.internal.interpret" ()
+require "silly.internal.interpret" (true, true)
 
 -- Test runners empty package.loaded between files: the tasks that wait are still the same.
 core.loaded = core.loaded or {}
@@ -27,7 +27,7 @@ local co_yield, co_running, co_status = coroutine.yield, coroutine.running, coro
 local co_yieldable = coroutine.isyieldable -- absent before 5.3
 local co_close = coroutine.close -- absent before 5.4
 local traceback = debug and debug.traceback
-local NEEDS_LUA = _VERSION == "Lua 5.1" and not rawget(_G, "jit") and debug
+local NEEDS_LUA = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 
 --- What native code looks at, too (src/lua/tasks.rs): how many tasks are ready, below zero once the
 --- loop has ended; the current task, or false; what is to be called with tasks that have returned, or
@@ -111,9 +111,9 @@ function scheduler.on_ready(fn)
 end
 
 --- A function that may be a task's. 5.1 cannot go on with a C function that has yielded and has no Lua
---- function below it.
+--- function below it. Without the debug library it might be any.
 local function startable(fn)
-	if NEEDS_LUA and debug.getinfo(fn, "S").what == "C" then
+	if NEEDS_LUA and not (debug and debug.getinfo(fn, "S").what ~= "C") then
 		return function(argument)
 			return fn(argument)
 		end
