@@ -6,6 +6,7 @@
 //!   raw C interface; `raw`, `output`: what these stand on; `parcel`, `trace`: events and trace ids as
 //!   Lua values.
 //! - `errno`, `log`, `signal`: one topic each, seldom called.
+//! - `host`: all of it for a program that embeds Lua, with the Lua files.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
 //! No function of this module suspends, and none but those of `tasks::bind` runs Lua code: they resume
@@ -19,6 +20,8 @@ mod dns;
 mod errno;
 mod events;
 mod guest;
+#[cfg(not(feature = "module"))]
+mod host;
 mod hot;
 mod log;
 mod output;
@@ -42,6 +45,9 @@ use mlua::{Lua, Result, Table};
 use crate::node::Node;
 use crate::registry::Id;
 
+#[cfg(not(feature = "module"))]
+pub use host::register;
+
 /// What the functions of one state share.
 type Shared = Rc<RefCell<Node>>;
 
@@ -58,7 +64,7 @@ const REGISTRY_KEY: &str = "silly.core";
 ///
 /// Memory checks are skipped: an allocation that fails while a value is handed over raises
 /// through frames that own nothing.
-#[mlua::lua_module(name = "silly_core", skip_memory_check)]
+#[cfg_attr(feature = "module", mlua::lua_module(name = "silly_core", skip_memory_check))]
 fn open(lua: &Lua) -> Result<Table> {
     if let Ok(known) = lua.named_registry_value::<Table>(REGISTRY_KEY) {
         return Ok(known);

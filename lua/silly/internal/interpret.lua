@@ -1,12 +1,10 @@
 --- Keeps a file out of LuaJIT's compiler, which runs finalisers wherever compiled code is left: also
 --- between two steps that belong together. Files that finalisers get into need that: those of guards
 --- unlock, and those of scripts may fork, wake and push.
+--
+-- `jit.off` itself, to be called with (true, true) by the main chunk of such a file: the one that calls
+-- it, and all functions in it. A function of ours in between would need the debug library to say which.
 
-local jit, getinfo = rawget(_G, "jit"), debug and debug.getinfo
+local jit = rawget(_G, "jit")
 
---- To be called by the main chunk of such a file.
-return function()
-	if jit and getinfo then
-		jit.off(getinfo(2, "f").func, true)
-	end
-end
+return jit and jit.off or function() end

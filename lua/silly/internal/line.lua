@@ -8,7 +8,7 @@ local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local queue = require "silly.internal.queue"
 local task = require "silly.task"
-require "silly.internal.interpret" ()
+require "silly.internal.interpret" (true, true)
 
 if core.loaded.line then
 	return core.loaded.line

@@ -1,5 +1,5 @@
 --- First in, first out, at a constant cost: what lines and channels keep things in.
-require "silly.internal.interpret" ()
+require "silly.internal.interpret" (true, true)
 
 local queue = {}
 queue.__index = queue

@@ -6,7 +6,7 @@
 -- Lua itself can give a finished coroutine no other function.
 
 local core = require "silly.internal.core"
-require "silly.internal.interpret" ()
+require "silly.internal.interpret" (true, true)
 
 -- Test runners empty package.loaded between files: the tasks that wait are still the same.
 core.loaded = core.loaded or {}
@@ -111,7 +111,7 @@ function scheduler.on_ready(fn)
 end
 
 --- A function that may be a task's. 5.1 cannot go on with a C function that has yielded and has no Lua
---- function below it.
+--- function below it. Without the debug library it might be any.
 local function startable(fn)
 	if IS_51 and not (debug and debug.getinfo(fn, "S").what ~= "C") then
 		return function(argument)

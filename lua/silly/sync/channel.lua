@@ -4,7 +4,7 @@ local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
 local line = require "silly.internal.line"
 local queue = require "silly.internal.queue"
-require "silly.internal.interpret" ()
+require "silly.internal.interpret" (true, true)
 
 --- A queue of values that one task reads.
 ---@class silly.sync.channel

@@ -8,7 +8,7 @@ local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local line = require "silly.internal.line"
 local check = require "silly.internal.check"
-require "silly.internal.interpret" ()
+require "silly.internal.interpret" (true, true)
 
 if core.loaded.mutex then
 	return core.loaded.mutex

@@ -5,7 +5,7 @@ local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
 local line = require "silly.internal.line"
 local task = require "silly.task"
-require "silly.internal.interpret" ()
+require "silly.internal.interpret" (true, true)
 
 if core.loaded.waitgroup then
 	return core.loaded.waitgroup
