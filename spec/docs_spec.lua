@@ -34,7 +34,7 @@ end)
 
 --- What a heading is called in a link, as far as our pages have such.
 local function anchor_of(heading)
-	return (heading:lower():gsub("[^%w%- ]", ""):gsub(" ", "-"))
+	return (heading:lower():gsub("[^%w%-_ ]", ""):gsub(" ", "-"))
 end
 
 local function exists(path)

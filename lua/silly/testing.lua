@@ -14,7 +14,11 @@ local time = require "silly.time"
 local testing = {}
 
 ---@class silly.testing.options
+--- Milliseconds that the test may take, 1 to 3,600,000; 10,000 by default. Too short fails tests on a
+--- busy machine; too long makes one that hangs hold up the others.
 ---@field limit? integer
+--- True leaves open what the body has opened, for what prepares a test. false by default: the peers,
+--- listeners, connections, timers and tasks that came up meanwhile are closed and cancelled.
 ---@field keep? boolean
 
 local DEFAULT_LIMIT = 10000
@@ -108,14 +112,8 @@ end
 --- Runs a test now: its body as a task, the loop until that has ended. Raises what the body raised,
 --- strings with the task's traceback; also when it has not ended in time, with the place where it
 --- waits.
----
---- - `limit`: milliseconds that it may take, 10,000 by default, up to an hour. Too short fails tests
----   on a busy machine; too long makes one that hangs hold up the others.
---- - `keep`: true leaves open what the body has opened, for what prepares a test. By default the
----   peers, listeners, connections, timers and tasks that came up meanwhile are closed and
----   cancelled.
----@param body fun()
----@param options? silly.testing.options
+---@param body fun() the test; it may wait
+---@param options? silly.testing.options none by default
 function testing.run(body, options)
 	local limit, keep = settings("testing.run", body, options)
 	run("testing.run", body, limit, keep)
@@ -123,14 +121,15 @@ end
 
 --- Makes a function that runs a test, for a runner to call: `it("...", testing.task(function() ...
 --- end))`.
----@param body fun()
----@param options? silly.testing.options as for testing.run
----@return fun() test
+---@param body fun() the test; it may wait
+---@param options? silly.testing.options none by default
+---@return fun() test raises what the body raises, as testing.run does
 function testing.task(body, options)
 	local limit, keep = settings("testing.task", body, options)
-	return function()
+	local function test()
 		run("testing.task", body, limit, keep)
 	end
+	return test
 end
 
 --- Closes and cancels whatever is open in this Lua state, for what has been kept: peers, listeners,
