@@ -23,12 +23,8 @@ pub(super) const FUNCTIONS: [Function; 6] = [
 ];
 
 /// Whether this file sees to it that only a task waits; elsewhere Lua looks before it calls.
-pub(super) const SEES_TASKS: bool = cfg!(any(
-    feature = "lua51",
-    feature = "lua53",
-    feature = "lua54",
-    feature = "lua55"
-));
+pub(super) const SEES_TASKS: bool =
+    cfg!(any(feature = "lua51", feature = "lua53", feature = "lua54", feature = "lua55"));
 
 /// What this file adds to the native table where Lua itself cannot tell.
 #[cfg(feature = "lua51")]
