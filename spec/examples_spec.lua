@@ -26,7 +26,14 @@ local STARTS = {
 }
 
 --- The library that an example needs, where that is not ours.
-local NEEDS = { ["codecs/json"] = "cjson", ["codecs/messagepack"] = "MessagePack" }
+local NEEDS = {
+	["codecs/json"] = "cjson", ["codecs/messagepack"] = "MessagePack", ["http_gateway/run"] = "http.server",
+}
+
+--- A test of an example, pending where its library is not to be had.
+local function test_of(example)
+	return libraries.have(NEEDS[example]) and it or pending
+end
 
 --- What a file says that it prints: the lines behind "Prints:", as one pattern each.
 local function promised(path)
@@ -80,8 +87,7 @@ describe("the example", function()
 			"push", "broadcast", "load_balance", "forwarding", "tracing", "trace_across/run", "shutdown", "workers", "tcp_echo",
 			"codecs/json", "codecs/messagepack", "codecs/zproto", "chat/run",
 		} do
-			local test = libraries.have(NEEDS[example]) and it or pending
-			test(example .. " prints what it says, under " .. name, function()
+			test_of(example)(example .. " prints what it says, under " .. name, function()
 				local path = "examples/" .. example .. ".lua"
 				compare(path, rest(start(how, path), {}))
 			end)
@@ -106,9 +112,9 @@ describe("the example", function()
 	end
 
 	-- Under the launcher there is a loop already.
-	for _, host in ipairs { "engine_frame", "luv", "cqueues" } do
-		it("embedding/" .. host .. ", with a loop of its own, prints what it says", function()
-			local path = "examples/embedding/" .. host .. ".lua"
+	for _, host in ipairs { "embedding/engine_frame", "embedding/luv", "embedding/cqueues", "http_gateway/run" } do
+		test_of(host)(host .. ", with a loop of its own, prints what it says", function()
+			local path = "examples/" .. host .. ".lua"
 			compare(path, rest(start(STARTS["the interpreter"], path), {}))
 		end)
 	end
