@@ -16,8 +16,9 @@ describe("JSON", function()
 
 	it("that is none is refused, with what is wrong and where", function()
 		for text, problem in pairs {
-			[""] = "a value wanted, at byte 1", ["nil"] = "a value wanted, at byte 1", ["01"] = "more behind the value, at byte 2",
-			["1."] = "more behind the value, at byte 2", ["[1,]"] = "a value wanted, at byte 4", ["[1 2]"] = "',' or ']' wanted, at byte 4",
+			[""] = "a value wanted, at byte 1", ["nil"] = "a value wanted, at byte 1",
+			["01"] = "more behind the value, at byte 2", ["1."] = "more behind the value, at byte 2",
+			["[1,]"] = "a value wanted, at byte 4", ["[1 2]"] = "',' or ']' wanted, at byte 4",
 			["{1:2}"] = "a name in quotes wanted, at byte 2", ['{"a"}'] = "':' wanted, at byte 5",
 			['"a'] = "a string does not end, at byte 2", ['"\n"'] = "a control character in a string, at byte 2",
 			['"\\x"'] = "an unknown escape, at byte 2", ['"\\u12"'] = "four hexadecimal digits wanted, at byte 4",
