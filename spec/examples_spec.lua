@@ -1,6 +1,8 @@
 --- The examples print what their own first comment says, under a plain interpreter and under the
 --- launcher. `<word>` there stands for something that differs from run to run.
 
+local libraries = require "spec.support.libraries"
+
 local interpreter
 do
 	local first = 0
@@ -14,14 +16,24 @@ end
 local LIMIT = 20
 
 local function with_paths(command)
-	return ("LUA_PATH='lua/?.lua;;' LUA_CPATH='build/?.so;;' %s"):format(command)
+	return ("LUA_PATH='lua/?.lua;;%s' LUA_CPATH='build/?.so;;' %s"):format(libraries.PURE, command)
 end
 
 --- The ways to start a script.
 local STARTS = {
 	["the interpreter"] = with_paths(interpreter .. " "),
-	["bin/silly"] = ("LUA='%s' bin/silly "):format(interpreter),
+	["bin/silly"] = ("LUA_PATH=';;%s' LUA='%s' bin/silly "):format(libraries.PURE, interpreter),
 }
+
+--- The library that an example needs, where that is not ours.
+local NEEDS = {
+	["codecs/json"] = "cjson", ["codecs/messagepack"] = "MessagePack", ["http_gateway/run"] = "http.server",
+}
+
+--- A test of an example, pending where its library is not to be had.
+local function test_of(example)
+	return libraries.have(NEEDS[example]) and it or pending
+end
 
 --- What a file says that it prints: the lines behind "Prints:", as one pattern each.
 local function promised(path)
@@ -73,8 +85,9 @@ describe("the example", function()
 	for name, how in pairs(STARTS) do
 		for _, example in ipairs {
 			"push", "broadcast", "load_balance", "forwarding", "tracing", "trace_across/run", "shutdown", "workers", "tcp_echo",
+			"codecs/json", "codecs/messagepack", "codecs/zproto", "chat/run",
 		} do
-			it(example .. " prints what it says, under " .. name, function()
+			test_of(example)(example .. " prints what it says, under " .. name, function()
 				local path = "examples/" .. example .. ".lua"
 				compare(path, rest(start(how, path), {}))
 			end)
@@ -99,9 +112,9 @@ describe("the example", function()
 	end
 
 	-- Under the launcher there is a loop already.
-	for _, host in ipairs { "engine_frame", "luv", "cqueues" } do
-		it("embedding/" .. host .. ", with a loop of its own, prints what it says", function()
-			local path = "examples/embedding/" .. host .. ".lua"
+	for _, host in ipairs { "embedding/engine_frame", "embedding/luv", "embedding/cqueues", "http_gateway/run" } do
+		test_of(host)(host .. ", with a loop of its own, prints what it says", function()
+			local path = "examples/" .. host .. ".lua"
 			compare(path, rest(start(STARTS["the interpreter"], path), {}))
 		end)
 	end

@@ -1,25 +1,38 @@
---- `silly script.lua`: runs a script with its main chunk as a task, so that it may wait from its
---- first line on. It is itself a script, the only file here that is not a module.
+--- `silly script.lua` and `silly COMMAND`: finds out what is to be done and has it done in a task, so
+-- that it may wait from its first line on. It is itself a script, the only file here that is not a
+-- module; each command is a file of silly/cli/.
 
 local USAGE = [[
 usage: silly [options] script [arguments]
+       silly [options] COMMAND [arguments]
 
 Runs a Lua script in the loop of silly; its main chunk is a task. "-" reads the script from
 standard input. The process ends when nothing can happen any more, with status 1 if the main chunk
-failed, or by silly.exit.
+failed, or by silly.exit. Or does one of these:
+
+  run SCRIPT [arguments]     the same as without "run"
+  call HOST:PORT CMD [DATA]  asks a node once and prints the answer
+  bench HOST:PORT            asks a node as fast as it answers: calls per second, latencies
+  top HOST:PORT              shows what a node is doing, again and again
+  help [COMMAND]             this text, or a command's own
+
+A script that is named like one of them is run as ./run.
 
   -l LEVEL    log from this level on: debug, info (the default), warn or error
   --help      this text
   --version   versions of silly and of Lua
 ]]
 
+--- Each is a module silly.cli.NAME: `usage`, a text, and `prepare(first)`, which gets where in `arg` its
+--- arguments begin. It returns a function that runs as a task and returns the process's status, or nil
+--- to let the loop go on.
+local COMMANDS = { run = true, call = true, bench = true, top = true }
+
 --- What silly.exit may take after SIGTERM, in milliseconds. When 2 s are over since the signal, the
 --- system ends the process.
 local TERM_LIMIT = 1500
 
 local LEVELS = { debug = "DEBUG", info = "INFO", warn = "WARN", error = "ERROR" }
-
-local unpack = table.unpack or rawget(_G, "unpack")
 
 local function say(message)
 	io.stderr:write("silly: ", message, "\n")
@@ -44,7 +57,29 @@ local function load_silly()
 	return core, require "silly.internal.loop", require "silly.internal.scheduler"
 end
 
---- Reads the options. Returns where in `arg` the script stands, and the log level, if any.
+local function print_version()
+	local core = load_silly()
+	local commit = core.gitsha1 ~= "" and ", commit " .. core.gitsha1:sub(1, 10) or ""
+	local jit = rawget(_G, "jit")
+	io.write("silly-cluster ", core.version, " (", jit and jit.version or _VERSION, commit, ")\n")
+	os.exit(0)
+end
+
+--- Prints the text of a command, or of the launcher.
+local function help(name)
+	if name == nil or name == "help" then
+		io.write(USAGE)
+	elseif COMMANDS[name] then
+		load_silly()
+		io.write(require("silly.cli." .. name).usage)
+	else
+		misused("there is no command " .. name)
+	end
+	os.exit(0)
+end
+
+--- Reads what comes before the script or command. Returns where in `arg` that stands, and the log
+--- level, if any.
 local function read_options()
 	local index, level = 1, nil
 	while arg[index] and arg[index]:find("^%-.") do
@@ -53,14 +88,9 @@ local function read_options()
 			index = index + 1
 			break
 		elseif option == "--help" or option == "-h" then
-			io.write(USAGE)
-			os.exit(0)
+			help()
 		elseif option == "--version" then
-			local core = load_silly()
-			local commit = core.gitsha1 ~= "" and ", commit " .. core.gitsha1:sub(1, 10) or ""
-			local jit = rawget(_G, "jit")
-			io.write("silly-cluster ", core.version, " (", jit and jit.version or _VERSION, commit, ")\n")
-			os.exit(0)
+			print_version()
 		elseif option == "-l" then
 			level = LEVELS[arg[index + 1]]
 			if not level then
@@ -77,24 +107,15 @@ local function read_options()
 	return index, level
 end
 
---- Makes the script's `arg` as the interpreter would: its name at 0, its arguments from 1.
-local function shift_arguments(by)
-	local first = 0
-	while arg[first - 1] do
-		first = first - 1
-	end
-	local shifted = {}
-	for index = first, #arg do
-		shifted[index - by] = arg[index]
-	end
-	rawset(_G, "arg", shifted)
-end
-
 local index, level = read_options()
+local name = arg[index]
+if name == "help" then
+	help(arg[index + 1])
+end
 local core, loop, scheduler = load_silly()
+local command = require("silly.cli." .. (COMMANDS[name] and name or "run"))
 require("silly.internal.start").disarm()
 loop.owns_process = true
-shift_arguments(index)
 if level then
 	local logger = require "silly.logger"
 	logger.setlevel(logger[level])
@@ -112,20 +133,17 @@ watch.fallback("SIGHUP", function()
 	end
 end, false)
 
-local name = arg[0]
-local chunk, problem = loadfile(name ~= "-" and name or nil)
-if not chunk then
-	say(problem)
-	os.exit(1)
-end
-
+local main = command.prepare(COMMANDS[name] and index + 1 or index)
 local running, failed = true, false
-local main = scheduler.fork(function()
-	chunk(unpack(arg))
+local first = scheduler.fork(function()
+	local status = main()
 	running = false -- from now on another task may have this one's thread
+	if status then
+		loop.exit(status)
+	end
 end)
 scheduler.watch(function(task, by_error)
-	failed = failed or by_error and running and task == main
+	failed = failed or by_error and running and task == first
 end)
 local status = loop.run("silly")
 if failed and not loop.exit_status then

@@ -7,6 +7,7 @@ return {
 	{ path = "lua/silly/net/dns.lua", name = "dns" },
 	{ path = "lua/silly/net/tcp.lua", name = "tcp" },
 	{ path = "lua/silly/signal.lua", name = "signal" },
+	{ path = "lua/silly/status.lua", name = "status" },
 	{ path = "lua/silly/sync/channel.lua", name = "channel" },
 	{ path = "lua/silly/sync/mutex.lua", name = "mutex" },
 	{ path = "lua/silly/sync/waitgroup.lua", name = "waitgroup" },

@@ -41,6 +41,16 @@ function peers.name(peer)
 	return peer[REMOTE] or peer[ADDRESS] or "?"
 end
 
+--- Every handle, in no order: whether it dials, and the other end's name.
+---@return {peer: silly.net.cluster.peer, dials: boolean, name: string}[]
+function peers.list()
+	local list = {}
+	for _, peer in pairs(by_slot) do
+		list[#list + 1] = { peer = peer, dials = peer[ADDRESS] ~= nil, name = peers.name(peer) }
+	end
+	return list
+end
+
 --- Makes a table the handle of an address.
 ---@param peer table
 ---@param address string

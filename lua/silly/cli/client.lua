@@ -1,0 +1,49 @@
+--- What the commands that talk to a node share: bytes as they are, and the node's address.
+
+local cluster = require "silly.net.cluster"
+local options = require "silly.cli.options"
+local peers = require "silly.internal.peers"
+
+local client = {
+	--- The options that all of them have.
+	TIMEOUT = { default = 5000, least = 1, most = 24 * 3600 * 1000 },
+	--- Commands are numbers of 32 bits.
+	LAST_CMD = 2 ^ 32 - 1,
+}
+
+--- Serves, and makes a handle of the address in the command line. It connects when it is used.
+---@param command table of silly.cli
+---@param address string?
+---@param timeout integer milliseconds for each call
+---@return silly.net.cluster.peer
+function client.open(command, address, timeout)
+	if not address then
+		options.misused(command, "which node? HOST:PORT is missing")
+	end
+	cluster.serve {
+		marshal = function(_, cmd, body)
+			return body and cmd, body
+		end,
+		unmarshal = function(_, _, data)
+			return data
+		end,
+		call = function() end, -- what the node asks stays unanswered
+		timeout = timeout,
+	}
+	local peer = {}
+	local id, problem = peers.adopt(peer, address, false)
+	if not id then
+		options.misused(command, problem)
+	end
+	return peer
+end
+
+--- Tells why nothing came of it.
+---@return integer status
+function client.failed(command, why)
+	io.stdout:flush()
+	io.stderr:write("silly ", command.name, ": ", why, "\n")
+	return 1
+end
+
+return client
