@@ -89,7 +89,7 @@ end
 
 local function describe_peers()
 	local list = {}
-	for _, known_peer in ipairs(peers.list()) do
+	for _, known_peer in ipairs(peers.describe()) do
 		list[#list + 1] = {
 			name = known_peer.name,
 			dials = known_peer.dials,
@@ -105,7 +105,7 @@ end
 --- wrapped conf has handled, each with `name`, `requests` and `took`, a list of classes of durations and
 --- how many handlers took so long; `peers`, the busiest 64, each with `name`, `dials`, `connected` and
 --- `requests`; `commands_left_out`, `peers_left_out`.
----@return table
+---@return table report
 function status.report()
 	local shown_commands, commands_left_out = describe_commands()
 	local shown_peers, peers_left_out = describe_peers()
@@ -133,7 +133,7 @@ end
 --- given one does. It costs each request two clock reads and three function calls.
 ---@param conf silly.net.cluster.conf it is not changed
 ---@param cmd integer? status.COMMAND by default; must be none of the node's own
----@return silly.net.cluster.conf
+---@return silly.net.cluster.conf wrapped
 function status.wrap(conf, cmd)
 	check.type("status.wrap", "the conf", conf, "table")
 	local own = status.COMMAND

@@ -101,6 +101,10 @@ function core.now() end
 ---@return integer milliseconds
 function core.monotonic() end
 
+--- The same, finer.
+---@return integer microseconds
+function core.microseconds() end
+
 --- Sets a timer that ends with AWAKE.
 ---@param ms number
 ---@return integer slot

@@ -43,7 +43,7 @@ end
 
 --- Every handle, in no order: whether it dials, and the other end's name.
 ---@return {peer: silly.net.cluster.peer, dials: boolean, name: string}[]
-function peers.list()
+function peers.describe()
 	local list = {}
 	for _, peer in pairs(by_slot) do
 		list[#list + 1] = { peer = peer, dials = peer[ADDRESS] ~= nil, name = peers.name(peer) }
