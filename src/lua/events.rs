@@ -1,14 +1,40 @@
-//! Handing over what turns brought: `next`, which `tasks::bind` makes, through the raw C interface.
+//! Handing over what turns brought: `next`, through the raw C interface, bound to the scheduler's tables
+//! along with what `tasks` has for it.
 
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 
 use super::parcel::{self, Parcel};
-use super::raw::{Hold, hold};
+use super::raw::{Function, Hold, hold};
 use super::resume::{self, Course};
-use super::tasks::{self, OUTPUT};
+use super::tasks::{self, BOUND, OUTPUT};
 use super::{output, turns};
+
+/// What this file adds to the native table.
+pub(super) const FUNCTIONS: [Function; 1] = [(c"bind", bind)];
+
+/// `bind(waits, states, books, pool, traces, output)`: the functions `next`, `resume`, `obtain` and
+/// `retire`.
+unsafe extern "C-unwind" fn bind(state: *mut lua_State) -> c_int {
+    // SAFETY: closures of the hold, upvalue 1 of this function, and the arguments. May raise; nothing
+    // is owned.
+    unsafe {
+        ffi::lua_settop(state, BOUND);
+        if !output::is_file(state, BOUND) {
+            ffi::lua_pushnil(state);
+            ffi::lua_replace(state, BOUND);
+        }
+        for function in [next, tasks::resume, tasks::obtain, tasks::retire] {
+            ffi::lua_pushvalue(state, ffi::lua_upvalueindex(1));
+            for index in 1..=BOUND {
+                ffi::lua_pushvalue(state, index);
+            }
+            ffi::lua_pushcclosure(state, function, 1 + BOUND);
+        }
+    }
+    4
+}
 
 /// `next(onward)`: the next event's kind and parts, or nil when there is none left. Those whose task is
 /// known go to it at once, see `resume`, and are not returned. With `onward` it takes turns of the loop

@@ -9,7 +9,7 @@
 //! - `host`: all of it for a program that embeds Lua, with the Lua files.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
-//! No function of this module suspends, and none but those of `tasks::bind` runs Lua code: they resume
+//! No function of this module suspends, and none but those of `events::bind` runs Lua code: they resume
 //! tasks. All else of tasks, callbacks and waiting is the Lua files' business. mlua's async functions are
 //! not used: outside mlua's own executor they yield an address inside this library to whoever resumed
 //! the coroutine.
@@ -87,7 +87,7 @@ fn open(lua: &Lua) -> Result<Table> {
     #[cfg(feature = "lua51")]
     raw::register(lua, &core, &shared, &hot::FUNCTIONS_51)?;
     raw::register(lua, &core, &shared, &turns::FUNCTIONS)?;
-    raw::register(lua, &core, &shared, &tasks::FUNCTIONS)?;
+    raw::register(lua, &core, &shared, &events::FUNCTIONS)?;
     core.raw_set("pool_limit", tasks::POOL_LIMIT)?;
     errno::register(lua, &core)?;
     log::register(lua, &core, &shared)?;

@@ -10,16 +10,12 @@ use std::mem::MaybeUninit;
 
 use mlua::ffi::{self, lua_State};
 
-use super::raw::{Function, Hold, hold};
-use super::{events, output};
-
-/// What this file adds to the native table.
-pub(super) const FUNCTIONS: [Function; 1] = [(c"bind", bind)];
+use super::raw::{Hold, hold};
 
 /// How many finished coroutines are kept for the next tasks.
 pub(super) const POOL_LIMIT: usize = 1024;
 
-/// The upvalues of what `bind` makes, behind the hold: who waits for the events of each kind, by slot
+/// The upvalues of what `events::bind` makes, behind the hold: who waits for the events of each kind, by slot
 /// (and for requests what `resume::begin` names); the tasks' states; the scheduler's books; its pool;
 /// the trace ids of tasks that have one; the file that scripts print to, or nil.
 pub(super) const WAITS: c_int = ffi::lua_upvalueindex(2);
@@ -28,7 +24,7 @@ pub(super) const BOOKS: c_int = ffi::lua_upvalueindex(4);
 const POOL: c_int = ffi::lua_upvalueindex(5);
 const TRACES: c_int = ffi::lua_upvalueindex(6);
 pub(super) const OUTPUT: c_int = ffi::lua_upvalueindex(7);
-const BOUND: c_int = 6;
+pub(super) const BOUND: c_int = 6;
 
 /// In the books: how many tasks are ready; the current task, or false; what to tell Lua of a task that
 /// has returned, false when it does not want to know; the state of one that runs, a text that Lua then
@@ -50,30 +46,8 @@ pub(super) enum Outcome {
     Look,
 }
 
-/// `bind(waits, states, books, pool, traces, output)`: the functions `next`, `resume`, `obtain` and
-/// `retire`.
-unsafe extern "C-unwind" fn bind(state: *mut lua_State) -> c_int {
-    // SAFETY: closures of the hold, upvalue 1 of this function, and the arguments. May raise; nothing
-    // is owned.
-    unsafe {
-        ffi::lua_settop(state, BOUND);
-        if !output::is_file(state, BOUND) {
-            ffi::lua_pushnil(state);
-            ffi::lua_replace(state, BOUND);
-        }
-        for function in [events::next, resume, obtain, retire] {
-            ffi::lua_pushvalue(state, ffi::lua_upvalueindex(1));
-            for index in 1..=BOUND {
-                ffi::lua_pushvalue(state, index);
-            }
-            ffi::lua_pushcclosure(state, function, 1 + BOUND);
-        }
-    }
-    4
-}
-
 /// `obtain(fn)`: a coroutine that is to call a function, and whether it is a new one.
-unsafe extern "C-unwind" fn obtain(state: *mut lua_State) -> c_int {
+pub(super) unsafe extern "C-unwind" fn obtain(state: *mut lua_State) -> c_int {
     // SAFETY: a coroutine that holds nothing has room for a value. May raise; nothing is owned.
     unsafe {
         ffi::lua_settop(state, 1);
@@ -87,7 +61,7 @@ unsafe extern "C-unwind" fn obtain(state: *mut lua_State) -> c_int {
 
 /// `retire(thread)`: a task has returned, and whoever wanted to know has been told. It has no state any
 /// more, and its coroutine is for the next one.
-unsafe extern "C-unwind" fn retire(state: *mut lua_State) -> c_int {
+pub(super) unsafe extern "C-unwind" fn retire(state: *mut lua_State) -> c_int {
     // SAFETY: the thread is the argument.
     unsafe { release(state, 1) };
     0
@@ -95,7 +69,7 @@ unsafe extern "C-unwind" fn retire(state: *mut lua_State) -> c_int {
 
 /// `resume(thread, ...)`: goes on with the current task, with what its yield is to return or its function
 /// to get. Nothing when Lua need not see to it, else what [`Outcome::Look`] says.
-unsafe extern "C-unwind" fn resume(state: *mut lua_State) -> c_int {
+pub(super) unsafe extern "C-unwind" fn resume(state: *mut lua_State) -> c_int {
     // SAFETY: as `go_on`; the thread is an argument of this function.
     unsafe {
         let given = ffi::lua_gettop(state) - 1;
@@ -109,7 +83,7 @@ unsafe extern "C-unwind" fn resume(state: *mut lua_State) -> c_int {
 /// Pushes a coroutine that waits for a function: one from the pool, or else a new one, and says which.
 ///
 /// # Safety
-/// For functions of `bind` only, with their hold. May raise and run finalisers for want of a pooled one;
+/// For functions of `events::bind` only, with their hold. May raise and run finalisers for want of a pooled one;
 /// then the pool is as it was.
 pub(super) unsafe fn pick(state: *mut lua_State, hold: *mut Hold) -> bool {
     // SAFETY: balanced but for what is returned, within the free places of a C function; the field that
@@ -131,7 +105,7 @@ pub(super) unsafe fn pick(state: *mut lua_State, hold: *mut Hold) -> bool {
 /// Whether nothing is ready, and the loop has not ended.
 ///
 /// # Safety
-/// For functions of `bind` only. Does not raise.
+/// For functions of `events::bind` only. Does not raise.
 pub(super) unsafe fn is_idle(state: *mut lua_State) -> bool {
     // SAFETY: balanced.
     unsafe {
@@ -159,7 +133,7 @@ pub(super) unsafe fn set_current(state: *mut lua_State, thread: c_int) {
 /// outcome says.
 ///
 /// # Safety
-/// For functions of `bind` only, `thread` below the values. Raises at most for want of memory.
+/// For functions of `events::bind` only, `thread` below the values. Raises at most for want of memory.
 pub(super) unsafe fn start(state: *mut lua_State, thread: c_int, given: c_int) -> Outcome {
     // SAFETY: the task does not run, and has room for the values.
     unsafe {
