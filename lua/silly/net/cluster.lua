@@ -520,7 +520,7 @@ end
 --- - `timeouts`: calls, sends and connects whose time was up;
 --- - `drops`: answers whose connection was gone or closed, requests that came during a drain;
 --- - `strays`: answers that nobody waited for: late, to a send, or made up;
---- - `refused_frames`: connections closed because what came was no frame, or half a one;
+--- - `refused_frames`: connections closed because what came was no frame, or half of one;
 --- - `overloads`: connections closed because the other end passed `maxanswers` or `maxrequests`.
 ---
 --- Now: `connections_in`, `connections_out`, `listeners`, `calls_in_flight` (also those that wait for
