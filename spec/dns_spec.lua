@@ -54,9 +54,11 @@ end
 
 --- A name of this machine's hosts file with its first IPv4 address.
 local function listed()
-	for line in io.lines("/etc/hosts") do
+	local file = io.open("/etc/hosts") -- a container may have none
+	for line in file and file:lines() or function() end do
 		local ip, name = line:gsub("#.*", ""):match("^%s*(%d+%.%d+%.%d+%.%d+)%s+([%w%.-]+)")
 		if name then
+			file:close()
 			return name, ip
 		end
 	end
