@@ -40,10 +40,13 @@ local function run(script, ...)
 	return process
 end
 
+-- Kills a process, and waits until it has ended: one that is still ending may lose its connections before
+-- its listener, and take another connection in.
 local function kill(process)
 	if process.pid then
 		os.execute("kill -KILL " .. process.pid)
 		process.pid = nil
+		process.pipe:close()
 	end
 end
 
