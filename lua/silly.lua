@@ -104,13 +104,13 @@ end
 --- and runs what they brought.
 ---
 --- Raises when the loop is running already, and when it cannot run here, such as in a forked child.
----@param wait integer? milliseconds to wait for something to happen; 0 by default. Too long delays
+---@param ms integer? milliseconds to wait for something to happen; 0 by default. Too long delays
 ---  whatever else the host has to do; 0 in a busy loop costs a processor.
 ---@return boolean pending whether anything can still happen
-function silly.step(wait)
-	wait = wait ~= nil and check.integer("silly.step", "the time in milliseconds", wait, 0, 2 ^ 31) or 0
+function silly.step(ms)
+	ms = ms ~= nil and check.integer("silly.step", "the time in milliseconds", ms, 0, 2 ^ 31) or 0
 	start.disarm()
-	local pending = loop.step(wait)
+	local pending = loop.step(ms)
 	return pending
 end
 

@@ -153,10 +153,10 @@ function logger.getlevel()
 end
 
 --- Sets the least level that is written, which is INFO at first. Lines below it are not even put together.
----@param number integer `logger.DEBUG`, `INFO`, `WARN` or `ERROR`
-function logger.setlevel(number)
-	check.one_of("logger.setlevel", "the level", number, LEVELS, "logger.DEBUG, INFO, WARN or ERROR")
-	log.level = number
+---@param level integer `logger.DEBUG`, `INFO`, `WARN` or `ERROR`
+function logger.setlevel(level)
+	check.one_of("logger.setlevel", "the level", level, LEVELS, "logger.DEBUG, INFO, WARN or ERROR")
+	log.level = level
 end
 
 --- Says where the lines of the whole process go from now on.

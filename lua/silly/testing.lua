@@ -30,17 +30,17 @@ local TURN = 20
 local traceback = debug and debug.traceback
 
 --- Checks the arguments of a public function: the limit and what stays open.
-local function settings(name, body, options)
-	check.type(name, "the test", body, "function")
+local function settings(name, fn, opts)
+	check.type(name, "the test", fn, "function")
 	local limit, keep = DEFAULT_LIMIT, false
-	if options ~= nil then
-		check.options(name, "the options", options, { "limit", "keep" })
-		if options.limit ~= nil then
-			limit = check.integer(name, "option 'limit'", options.limit, 1, LONGEST_LIMIT)
+	if opts ~= nil then
+		check.options(name, "the options", opts, { "limit", "keep" })
+		if opts.limit ~= nil then
+			limit = check.integer(name, "option 'limit'", opts.limit, 1, LONGEST_LIMIT)
 		end
-		if options.keep ~= nil then
-			check.type(name, "option 'keep'", options.keep, "boolean")
-			keep = options.keep
+		if opts.keep ~= nil then
+			check.type(name, "option 'keep'", opts.keep, "boolean")
+			keep = opts.keep
 		end
 	end
 	return limit, keep
@@ -112,22 +112,22 @@ end
 --- Runs a test now: its body as a task, the loop until that has ended. Raises what the body raised,
 --- strings with the task's traceback; also when it has not ended in time, with the place where it
 --- waits.
----@param body fun() the test; it may wait
----@param options? silly.testing.options none by default
-function testing.run(body, options)
-	local limit, keep = settings("testing.run", body, options)
-	run("testing.run", body, limit, keep)
+---@param fn fun() the test; it may wait
+---@param opts? silly.testing.options none by default
+function testing.run(fn, opts)
+	local limit, keep = settings("testing.run", fn, opts)
+	run("testing.run", fn, limit, keep)
 end
 
 --- Makes a function that runs a test, for a runner to call: `it("...", testing.task(function() ...
 --- end))`.
----@param body fun() the test; it may wait
----@param options? silly.testing.options none by default
+---@param fn fun() the test; it may wait
+---@param opts? silly.testing.options none by default
 ---@return fun() test raises what the body raises, as testing.run does
-function testing.task(body, options)
-	local limit, keep = settings("testing.task", body, options)
+function testing.task(fn, opts)
+	local limit, keep = settings("testing.task", fn, opts)
 	local function test()
-		run("testing.task", body, limit, keep)
+		run("testing.task", fn, limit, keep)
 	end
 	return test
 end

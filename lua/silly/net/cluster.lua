@@ -128,7 +128,7 @@ local co_yield = coroutine.yield
 
 --- What serve has set; the functions are nil before.
 local marshal, unmarshal
-local timeout
+local default_timeout
 
 --- Open listeners.
 ---@type table<silly.net.cluster.listener, true>
@@ -257,7 +257,7 @@ function cluster.serve(conf)
 		end
 		number[option] = value
 	end
-	marshal, unmarshal, timeout = conf.marshal, conf.unmarshal, number.timeout
+	marshal, unmarshal, default_timeout = conf.marshal, conf.unmarshal, number.timeout
 	serving.configure(conf)
 	core.limit(
 		number.keepalive or nil, number.highwater, number.maxcalls, number.maxanswers, number.maxrequests
@@ -299,23 +299,23 @@ end
 --- Raises when the address is malformed.
 ---@async
 ---@param addr string "ip:port", "[ipv6]:port" or "name:port"; a name is looked up at each dial
----@param options? silly.net.cluster.connect_options whether to share the handle; none by default
+---@param opts? silly.net.cluster.connect_options whether to share the handle; none by default
 ---@return silly.net.cluster.peer peer
-function cluster.connect(addr, options)
+function cluster.connect(addr, opts)
 	local name = "cluster.connect"
 	demand_serve(name)
 	local task = enter(name)
 	check.type(name, "the address", addr, "string")
 	local own = false
-	if options ~= nil then
-		check.options(name, "the options", options, { "shared" })
-		own = options.shared == false
+	if opts ~= nil then
+		check.options(name, "the options", opts, { "shared" })
+		own = opts.shared == false
 	end
 	local peer = not own and peers.shared(addr) or nil
 	if peer then
 		-- Its first dial may be under way; else there is nothing to wait for.
 		if core.dialing(peer[PEER]) then
-			await(core.join(peer[PEER], timeout), task)
+			await(core.join(peer[PEER], default_timeout), task)
 		end
 		return peer
 	end
@@ -324,7 +324,7 @@ function cluster.connect(addr, options)
 	if not id then
 		error(name .. ": " .. problem, 2)
 	end
-	local request = core.join(id, timeout)
+	local request = core.join(id, default_timeout)
 	if request then
 		newcomers[task] = own and peer or nil
 		await(request, task)
@@ -371,7 +371,7 @@ end
 ---@param name string
 ---@param native function submits a request: true when it is on its way and over, or the slot to wait on
 local function requester(name, native)
-	return function(peer, cmd, obj, limit)
+	return function(peer, cmd, obj, timeout)
 		if not marshal then
 			demand_serve(name)
 		end
@@ -380,8 +380,8 @@ local function requester(name, native)
 			enter(name)
 		end
 		local id = type(peer) == "table" and peer[PEER] or identify(name, peer)
-		if limit ~= nil then
-			limit = check.integer(name, "the timeout", limit, 1, LONGEST_TIMEOUT)
+		if timeout ~= nil then
+			timeout = check.integer(name, "the timeout", timeout, 1, LONGEST_TIMEOUT)
 		end
 		local number
 		number, obj = marshal("request", cmd, obj)
@@ -389,7 +389,7 @@ local function requester(name, native)
 			return unsent(name, obj)
 		end
 		local slot
-		slot, obj = native(id, number, traces[task] or 0, obj, limit or timeout, owed[task], task)
+		slot, obj = native(id, number, traces[task] or 0, obj, timeout or default_timeout, owed[task], task)
 		if slot == true then
 			return true
 		elseif slot then
@@ -408,11 +408,11 @@ end
 ---@param peer silly.net.cluster.peer from `cluster.connect`, or one that came in
 ---@param cmd any what `marshal` makes the command number of
 ---@param obj any what `marshal` makes the data of
----@param limit integer? milliseconds for this call in all, 1 to 86,400,000; the timeout of serve by
----  default, with the same effects of too short and too long.
+---@param timeout integer? milliseconds for this call in all, 1 to 86,400,000; the timeout of serve
+---  by default, with the same effects of too short and too long.
 ---@return any? response what `unmarshal` made of the answer
 ---@return string? err one of the messages above; nil where `marshal` or `unmarshal` gave no reason
----@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, limit: integer?): any, string?
+---@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, timeout: integer?): any, string?
 cluster.call = requester("cluster.call", core.call)
 
 --- Sends a message that nobody answers. It returns once the message is queued on the connection, which
@@ -423,11 +423,11 @@ cluster.call = requester("cluster.call", core.call)
 ---@param peer silly.net.cluster.peer from `cluster.connect`, or one that came in
 ---@param cmd any what `marshal` makes the command number of
 ---@param obj any what `marshal` makes the data of
----@param limit integer? milliseconds to get it on its way, 1 to 86,400,000; the timeout of serve by
----  default, with the same effects of too short and too long.
+---@param timeout integer? milliseconds to get it on its way, 1 to 86,400,000; the timeout of serve
+---  by default, with the same effects of too short and too long.
 ---@return boolean? ok true: queued, which does not say that it arrives
 ---@return string? err one of the messages above; nil where `marshal` gave no reason
----@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, limit: integer?): boolean?, string?
+---@type fun(peer: silly.net.cluster.peer, cmd: any, obj: any, timeout: integer?): boolean?, string?
 cluster.send = requester("cluster.send", core.send)
 
 --- Closes a peer or a listener for good. What was sent before is still delivered, within 5 s; calls
@@ -458,10 +458,10 @@ end, cluster.close)
 
 --- Begins a drain for a task that then waits. A second try goes on from where memory has failed.
 ---@return true
-local function begin_drain(task, limit)
+local function begin_drain(task, timeout)
 	if not drains[task] then
 		drains[task] = false -- its place, before there is anything to lose
-		drain_slot, drains[task] = core.drain(limit, owed[task] ~= nil)
+		drain_slot, drains[task] = core.drain(timeout, owed[task] ~= nil)
 	end
 	waiting[drain_slot], slots[task] = task, drain_slot
 	return true
@@ -482,21 +482,22 @@ end
 --- wait then return nil, "closed". A handler that drains does not wait for itself: its own caller is
 --- told "closed".
 ---@async
----@param limit integer? milliseconds to wait for handlers and answers, 0 to 86,400,000; the timeout of
----  serve by default. Too short cuts off handlers that would have answered; too long delays the end by one
+---@param timeout integer? milliseconds to wait for handlers and answers, 0 to 86,400,000; the timeout
+---  of serve by default. Too short cuts off handlers that would have answered; too long delays the end by one
 ---  that hangs.
 ---@return boolean? ok true when nothing was cut off
 ---@return string? err "timeout": everything was closed all the same
-function cluster.drain(limit)
+function cluster.drain(timeout)
 	local name = "cluster.drain"
 	demand_serve(name)
 	-- Before the task is looked at: on 5.1 nothing that may wait gets that far inside a pcall.
-	limit = limit ~= nil and check.integer(name, "the timeout", limit, 0, LONGEST_TIMEOUT) or timeout
+	timeout = timeout ~= nil and check.integer(name, "the timeout", timeout, 0, LONGEST_TIMEOUT)
+		or default_timeout
 	local task = enter(name)
 	for listener in pairs(listeners) do
 		listener.fd, listeners[listener] = nil, nil
 	end
-	if not scheduler.insist(begin_drain, task, limit) then
+	if not scheduler.insist(begin_drain, task, timeout) then
 		scheduler.insist(end_drain, task)
 		error(scheduler.NO_MEMORY, 0)
 	end

@@ -373,21 +373,21 @@ end
 --- Connects to a literal address. Names are not looked up: `dns.lookup` does that.
 ---@async
 ---@param addr string "ip:port" or "[ipv6]:port"
----@param options? silly.net.tcp.connect_options where from, and how long to try; none by default
+---@param opts? silly.net.tcp.connect_options where from, and how long to try; none by default
 ---@return silly.net.tcp.conn? conn
 ---@return string? err what the system said, such as "Connection refused", and "Connection timed
 ---  out" when the time was up; "getaddrinfo failed" when the host is no literal address; "invalid
 ---  address:..." and "invalid bind address:..." when one is malformed
-function tcp.connect(addr, options)
+function tcp.connect(addr, opts)
 	local name = "tcp.connect"
 	if addr == nil then
 		error("tcp.connect missing addr", 2)
 	end
 	check.type(name, "the address", addr, "string")
 	local bind, timeout
-	if options ~= nil then
-		check.options(name, "the options", options, { "bind", "timeout" })
-		bind, timeout = options.bind, options.timeout
+	if opts ~= nil then
+		check.options(name, "the options", opts, { "bind", "timeout" })
+		bind, timeout = opts.bind, opts.timeout
 		if bind ~= nil then
 			check.type(name, "option 'bind'", bind, "string")
 		end
