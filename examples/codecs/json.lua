@@ -20,7 +20,7 @@ function codec.marshal(_, cmd, body)
 		return nil, "nothing to send"
 	end
 	-- It raises for what JSON has no words for. A reason instead is what the caller of cluster.call
-	-- gets; an error would end its task.
+	-- gets; an error would be raised by cluster.call.
 	local ok, text = pcall(cjson.encode, body)
 	if not ok then
 		return nil, text

@@ -43,7 +43,7 @@ function codec.marshal(kind, cmd, body)
 		return nil, "nothing to send"
 	end
 	-- It raises for a value of the wrong type. A reason instead is what the caller of cluster.call
-	-- gets; an error would end its task.
+	-- gets; an error would be raised by cluster.call.
 	local ok, bytes = pcall(proto.encode, proto, tag_of(kind, cmd), body)
 	if not ok then
 		return nil, bytes
