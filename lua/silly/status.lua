@@ -12,7 +12,7 @@ local json = require "silly.internal.json"
 local peers = require "silly.internal.peers"
 
 if core.loaded.status then
-	return core.loaded.status
+	return core.loaded.status --[[@as silly.status]]
 end
 
 ---@class silly.status

@@ -8,7 +8,7 @@ local open = require "silly.internal.open"
 require "silly.internal.start"
 
 if core.loaded.time then
-	return core.loaded.time
+	return core.loaded.time --[[@as silly.time]]
 end
 
 local max = math.max

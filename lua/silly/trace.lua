@@ -10,7 +10,7 @@ local scheduler = require "silly.internal.scheduler"
 local check = require "silly.internal.check"
 
 if core.loaded.trace then
-	return core.loaded.trace
+	return core.loaded.trace --[[@as silly.trace]]
 end
 
 --- A trace id, or 0 for none. It is a string where integers have no 64 bits: on LuaJIT and before Lua 5.3.

@@ -490,8 +490,8 @@ mention what else a function raises.
 
 ## In an editor
 
-LuaLS shows the same texts and checks types: name the folders `lua` and `types` of a checkout in its
-`workspace.library`.
+A language server for Lua, such as LuaLS or EmmyLua, shows the same texts and checks types once the folders
+`lua` and `types` of a checkout are in its library setting.
 ]]
 
 return markdown

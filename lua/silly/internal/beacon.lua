@@ -5,7 +5,7 @@ local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 
 if core.loaded.beacon then
-	return core.loaded.beacon
+	return core.loaded.beacon --[[@as silly.beacon]]
 end
 
 ---@class silly.beacon

@@ -24,7 +24,7 @@ local function refuse(name, what, wanted, value)
 end
 
 --- Demands what no other function here does: whether it holds is for the caller to say.
----@param ok boolean
+---@param ok any whether it holds
 ---@param name string the public function
 ---@param what string the argument, as a reader would call it
 ---@param wanted string

@@ -11,16 +11,19 @@ local task = require "silly.task"
 require "silly.internal.interpret" (true, true)
 
 if core.loaded.line then
-	return core.loaded.line
+	return core.loaded.line --[[@as silly.internal.line]]
 end
 
 local co_status, max = coroutine.status, math.max
 local status = scheduler.status
 
 ---@class silly.internal.line
----@field private tasks table those who wait, oldest first, and perhaps some that have ended
----@field private ended integer how many are known to have ended
----@field private limit integer at this length the others are looked for
+---@field package name string whose it is, for task.inspect
+---@field package owner any
+---@field package take_back (fun(owner: any, value: any))? gets what was handed to a task that then ended
+---@field package tasks silly.internal.queue those who wait, oldest first, and perhaps some that have ended
+---@field package ended integer how many are known to have ended
+---@field package limit integer at this length the others are looked for
 local line = {}
 line.__index = line
 core.loaded.line = line

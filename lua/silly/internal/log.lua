@@ -7,7 +7,7 @@ local loop = require "silly.internal.loop"
 local trace = require "silly.trace"
 
 if core.loaded.log then
-	return core.loaded.log
+	return core.loaded.log --[[@as silly.log]]
 end
 
 ---@class silly.log

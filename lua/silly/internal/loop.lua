@@ -5,7 +5,7 @@ local scheduler = require "silly.internal.scheduler"
 local beacon = require "silly.internal.beacon"
 
 if core.loaded.loop then
-	return core.loaded.loop
+	return core.loaded.loop --[[@as silly.loop]]
 end
 
 --- What silly.exit may take to write what is queued, in milliseconds.

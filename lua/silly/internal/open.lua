@@ -5,7 +5,7 @@ local scheduler = require "silly.internal.scheduler"
 local core = require "silly.internal.core"
 
 if core.loaded.open then
-	return core.loaded.open
+	return core.loaded.open --[[@as silly.open]]
 end
 
 ---@class silly.open

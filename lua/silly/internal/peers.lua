@@ -4,7 +4,7 @@ local core = require "silly.internal.core"
 local open = require "silly.internal.open"
 
 if core.loaded.peers then
-	return core.loaded.peers
+	return core.loaded.peers --[[@as silly.peers]]
 end
 
 -- Where a handle keeps its native id, the address it dials, and the other end's, whatever a script

@@ -1,10 +1,14 @@
 --- First in, first out, at a constant cost: what lines and channels keep things in.
 require "silly.internal.interpret" (true, true)
 
+---@class silly.internal.queue
+---@field package first integer the place of the oldest value
+---@field package last integer the place of the newest
 local queue = {}
 queue.__index = queue
 
 --- An empty queue.
+---@return silly.internal.queue
 function queue.new()
 	return setmetatable({ first = 1, last = 0 }, queue)
 end

@@ -11,7 +11,7 @@ require "silly.internal.interpret" (true, true)
 -- Test runners empty package.loaded between files: the tasks that wait are still the same.
 core.loaded = core.loaded or {}
 if core.loaded.scheduler then
-	return core.loaded.scheduler
+	return core.loaded.scheduler --[[@as silly.scheduler]]
 end
 
 local VERSION = "0.1.0"

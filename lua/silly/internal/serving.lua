@@ -7,7 +7,7 @@ local log = require "silly.internal.log"
 local loop = require "silly.internal.loop"
 
 if core.loaded.serving then
-	return core.loaded.serving
+	return core.loaded.serving --[[@as silly.serving]]
 end
 
 ---@class silly.serving

@@ -11,7 +11,7 @@ local loop = require "silly.internal.loop"
 require "silly.internal.log"
 
 if core.loaded.start then
-	return core.loaded.start
+	return core.loaded.start --[[@as silly.start]]
 end
 
 ---@class silly.start

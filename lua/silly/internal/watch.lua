@@ -5,7 +5,7 @@ local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 
 if core.loaded.watch then
-	return core.loaded.watch
+	return core.loaded.watch --[[@as silly.watch]]
 end
 
 ---@class silly.watch

@@ -31,7 +31,7 @@ local open = require "silly.internal.open"
 require "silly.internal.start"
 
 if core.loaded.cluster then
-	return core.loaded.cluster
+	return core.loaded.cluster --[[@as silly.net.cluster]]
 end
 
 ---@class silly.net.cluster

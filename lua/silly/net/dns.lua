@@ -12,7 +12,7 @@ local check = require "silly.internal.check"
 require "silly.internal.start"
 
 if core.loaded.dns then
-	return core.loaded.dns
+	return core.loaded.dns --[[@as silly.net.dns]]
 end
 
 ---@class silly.net.dns

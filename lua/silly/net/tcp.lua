@@ -11,7 +11,7 @@ local open = require "silly.internal.open"
 require "silly.internal.start"
 
 if core.loaded.tcp then
-	return core.loaded.tcp
+	return core.loaded.tcp --[[@as silly.net.tcp]]
 end
 
 local native = core.tcp

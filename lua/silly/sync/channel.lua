@@ -8,6 +8,9 @@ require "silly.internal.interpret" (true, true)
 
 --- A queue of values that one task reads.
 ---@class silly.sync.channel
+---@field package line silly.internal.line who waits for a value
+---@field package values silly.internal.queue what nobody has popped
+---@field package reason string? of the close, once it is closed
 local channel = {}
 local mt = { __index = channel, __name = "silly.sync.channel" }
 

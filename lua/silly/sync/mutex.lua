@@ -11,16 +11,18 @@ local check = require "silly.internal.check"
 require "silly.internal.interpret" (true, true)
 
 if core.loaded.mutex then
-	return core.loaded.mutex
+	return core.loaded.mutex --[[@as { new: fun(): silly.sync.mutex }]]
 end
 
 --- A set of keys, each held by one task at most.
 ---@class silly.sync.mutex
+---@field package locks table<any, table> what is held, by key
 local mutex = {}
 local mutex_mt = { __index = mutex, __name = "silly.sync.mutex" }
 
 --- What holds a key until it is unlocked; as a `<close>` variable it unlocks at the end of the scope.
 ---@class silly.sync.mutex.guard
+---@field package hold table the lock, until it is given back
 local guard = {}
 
 --- What stands for each task that has locked something. Not its thread, which a later task may

@@ -8,12 +8,13 @@ local task = require "silly.task"
 require "silly.internal.interpret" (true, true)
 
 if core.loaded.waitgroup then
-	return core.loaded.waitgroup
+	return core.loaded.waitgroup --[[@as { new: fun(): silly.sync.waitgroup }]]
 end
 
 --- A group of tasks.
 ---@class silly.sync.waitgroup
 ---@field count integer tasks that have not ended
+---@field package line silly.internal.line who waits for the end
 local waitgroup = {}
 local mt = { __index = waitgroup, __name = "silly.sync.waitgroup" }
 
