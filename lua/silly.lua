@@ -86,7 +86,7 @@ function silly.exit(status)
 end
 
 --- Runs the loop until nothing can happen any more or `silly.exit` is called. Needed only where the
---- loop does not start by itself: see the README.
+--- loop does not start by itself: in a REPL, `lua -e`, a test runner, a host, or under a debug hook.
 ---
 --- Raises when the loop is running already, and when it cannot run here, such as in a forked child.
 ---@param main fun()? the first task; none by default

@@ -1,5 +1,5 @@
 //! The cluster RPC of the silly framework for Lua: calls and messages between nodes over TCP, with the
-//! API of `silly.net.cluster`. Scripts use it; what they find there is in the README.
+//! API of `silly.net.cluster`. Scripts use it; what they find there is in docs/.
 //!
 //! The crate is built in one of two ways, each for one Lua version (`lua51` to `lua55`, `luajit`):
 //!

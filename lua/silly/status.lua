@@ -17,7 +17,7 @@ end
 
 ---@class silly.status
 local status = {
-	--- The command that is answered by default, beyond the tags that zproto has.
+	--- The command that is answered by default, 0x73746174: beyond the tags that zproto has.
 	COMMAND = 0x73746174,
 }
 core.loaded.status = status

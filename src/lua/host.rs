@@ -32,7 +32,7 @@ const FILES: &[(&str, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/lua_fi
 ///   `silly.step(0)` would do something. It stays the same as long as the state; never close it.
 ///   `silly.timeout()` gives the milliseconds until a step is due, sockets aside, or nil.
 ///
-/// What *waits* according to the README (`cluster.call`, `time.sleep` and so on) must run in a task, made
+/// What *waits* according to the reference (`cluster.call`, `time.sleep`, ...) must run in a task, made
 /// by `task.fork`. The chunk that the program executes is none.
 ///
 /// # Threads, and tokio
