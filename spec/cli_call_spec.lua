@@ -118,6 +118,8 @@ describe("silly call", function()
 
 	it("tells on stderr why there is no answer, with status 1", function()
 		fails(1, "timeout", "--timeout 50 ADDR 9 x")
+		assert.matches("timeout\nThe node's log has the error if the handler failed; that it returned nothing is there "
+			.. "only at level debug\n$", call(("--timeout 50 %s 9 x"):format(addr)).err)
 		local dead = raw.dead_address()
 		fails(1, ("connect %s: Connection refused"):format(dead), dead .. " 3 x")
 	end)

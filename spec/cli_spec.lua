@@ -53,6 +53,21 @@ describe("the launcher", function()
 		assert.matches("^silly%-cluster %d+%.%d+%.%d+ %(", silly("--version").out)
 	end)
 
+	it("names itself as it was called where that is to be typed again", function()
+		local called = ("'%s/bin/silly'"):format(process.root)
+		local function says(wanted, arguments)
+			local result = process.command(("%s %s"):format(called, arguments))
+			assert.truthy((result.out .. result.err):find(wanted:gsub("SILLY", process.root .. "/bin/silly"), 1, true),
+				result.out .. result.err)
+		end
+		says("usage: SILLY [options] script [arguments]\n       SILLY [options] COMMAND", "--help")
+		says("usage: SILLY [options] script [arguments]\n", "--hepl")
+		says("usage: SILLY call [options] HOST:PORT", "help call")
+		says("usage: SILLY top [options] HOST:PORT", "top --help")
+		says("as \"SILLY SCRIPT\" does", "run --help")
+		says("silly call: which node? HOST:PORT is missing\n\"SILLY help call\" says more\n", "call")
+	end)
+
 	it("tells mistakes, with status 2", function()
 		for arguments, reason in pairs {
 			[""] = "silly: which script?", ["--hepl"] = "silly: unknown option --hepl",

@@ -10,7 +10,7 @@ local task, time = require "silly.task", require "silly.time"
 local conf = {
 	marshal = function(_, cmd, body) return body and cmd, body end,
 	unmarshal = function(_, _, data) return data end,
-	call = function(_, _, data) time.sleep(5) return data end,
+	call = function(_, cmd, data) time.sleep(5) return cmd ~= 9 and data or nil end,
 }
 cluster.serve(WRAP)
 local listener = assert(cluster.listen "127.0.0.1:0")
@@ -20,6 +20,10 @@ task.fork(function()
 end)
 print(listener.addr)
 ]]
+
+--- What is said about a node that gives no report.
+local REMEDY = "For reports it must call cluster.serve(require \"silly.status\".wrap(conf)); --cmd names the command, "
+	.. "if wrap was given another one\n"
 
 describe("silly top", function()
 	local children = {}
@@ -64,15 +68,19 @@ describe("silly top", function()
 	it("asks for the command that the node has chosen", function()
 		local addr = serve("status.wrap(conf, 99)")
 		assert.equal(0, top("--once --interval 50 --cmd 99 " .. addr).status)
-		assert.equal(1, top("--once --interval 50 --timeout 100 " .. addr).status)
+		local unknown = top("--once --interval 50 --cmd 98 " .. addr)
+		assert.same({ 1, "" }, { unknown.status, unknown.out })
+		assert.matches("^silly top: the answer to command 0x62 is no status report%. ", unknown.err)
 	end)
 
 	it("says what a node must do that does not answer the command", function()
 		local addr = serve("conf")
 		assert.same({
-			status = 1, out = "", err = "silly top: another answer: the node answers no status command; it must call "
-				.. "cluster.serve(require \"silly.status\".wrap(conf))\n",
+			status = 1, out = "", err = "silly top: the answer to command 0x73746174 is no status report. " .. REMEDY,
 		}, top("--once " .. addr))
+		assert.same({
+			status = 1, out = "", err = "silly top: timeout: the node is busy, or does not know command 0x9. " .. REMEDY,
+		}, top("--once --timeout 50 --cmd 9 " .. addr))
 		local dead = raw.dead_address()
 		local refused = ("silly top: connect %s: Connection refused\n"):format(dead)
 		assert.same({ status = 1, out = "", err = refused }, top(dead))
@@ -94,7 +102,7 @@ describe("silly top", function()
 		process.write("type", ([[
 			until [ "$(grep -ac '^requests' screen)" -ge 2 ]; do sleep 0.01; done
 			kill -KILL %d
-			until grep -aq 'no answer' screen; do sleep 0.01; done
+			until grep -aq 'no report' screen; do sleep 0.01; done
 			printf '\003'
 		]]):format(child.pid))
 		process.write("screen", "")

@@ -2,9 +2,12 @@
 -- that it may wait from its first line on. It is itself a script, the only file here that is not a
 -- module; each command is a file of silly/cli/.
 
-local USAGE = [[
-usage: silly [options] script [arguments]
-       silly [options] COMMAND [arguments]
+--- What it was called as: bin/silly of a checkout says so, elsewhere it is the command.
+local CALLED = os.getenv "SILLY_LAUNCHER" or "silly"
+
+local USAGE = ([[
+usage: SILLY [options] script [arguments]
+       SILLY [options] COMMAND [arguments]
 
 Runs a Lua script in the loop of silly; its main chunk is a task. "-" reads the script from
 standard input. The process ends when nothing can happen any more, with status 1 if the main chunk
@@ -21,7 +24,7 @@ A script that is named like one of them is run as ./run.
   -l LEVEL    log from this level on: debug, info (the default), warn or error
   --help      this text
   --version   versions of silly and of Lua
-]]
+]]):gsub("SILLY", { SILLY = CALLED })
 
 --- Each is a module silly.cli.NAME: `usage`, a text, and `prepare(first)`, which gets where in `arg` its
 --- arguments begin. It returns a function that runs as a task and returns the process's status, or nil
@@ -54,6 +57,7 @@ local function load_silly()
 	end
 	-- An interpreter's own answer to Ctrl-C is a traceback, and only once Lua runs again.
 	core.interruptible(true)
+	require("silly.cli.options").launcher = CALLED
 	return core, require "silly.internal.loop", require "silly.internal.scheduler"
 end
 
@@ -71,7 +75,7 @@ local function help(name)
 		io.write(USAGE)
 	elseif COMMANDS[name] then
 		load_silly()
-		io.write(require("silly.cli." .. name).usage)
+		require("silly.cli.options").help(require("silly.cli." .. name))
 	else
 		misused("there is no command " .. name)
 	end

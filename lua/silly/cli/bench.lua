@@ -12,7 +12,7 @@ local time = require "silly.time"
 local bench = {
 	name = "bench",
 	usage = [[
-usage: silly bench [options] HOST:PORT
+usage: SILLY bench [options] HOST:PORT
 
 Some callers ask a node again and again over one connection, each as soon as it has its answer, and
 the answers of a while are counted. The node is asked for real: give a command that it may carry out
@@ -79,7 +79,7 @@ function bench.prepare(first)
 		-- One call before the clock starts: it connects, and shows whether there is an answer at all.
 		local answer, why = cluster.call(peer, given.cmd, data)
 		if not answer then
-			return client.failed(bench, why)
+			return client.failed(bench, client.explain(why))
 		end
 		local result = { took = histogram.new(), failed = 0, reasons = {} }
 		local began = core.microseconds()
@@ -91,7 +91,8 @@ function bench.prepare(first)
 		time.sleep(math.ceil(given.seconds * 1000))
 		print_result(words[1], given, result, core.microseconds() - began)
 		for reason, count in pairs(result.reasons) do
-			client.failed(bench, ("%s calls failed: %s"):format(figures.count(count), reason))
+			client.failed(bench, ("%s calls failed: %s"):format(
+				figures.count(count), client.explain(reason)))
 		end
 		return (result.failed > 0 or result.took.count == 0) and 1 or 0
 	end

@@ -8,7 +8,7 @@ local options = require "silly.cli.options"
 local call = {
 	name = "call",
 	usage = [[
-usage: silly call [options] HOST:PORT CMD [DATA]
+usage: SILLY call [options] HOST:PORT CMD [DATA]
 
 Asks a node once and prints its answer. CMD is a number, such as 7 or 0x07. DATA is empty if it is
 left out, and "-" reads it from standard input.
@@ -54,7 +54,7 @@ function call.prepare(first)
 	return function()
 		local answer, why = cluster.call(peer, cmd, data)
 		if not answer then
-			return client.failed(call, why)
+			return client.failed(call, client.explain(why))
 		end
 		local text
 		text, why = codec.decode(cmd, answer)

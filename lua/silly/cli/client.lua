@@ -38,6 +38,17 @@ function client.open(command, address, timeout)
 	return peer
 end
 
+--- Why a call has no answer; after a timeout also where more is to be learnt, since this end knows nothing.
+---@param why string
+---@return string
+function client.explain(why)
+	if why ~= "timeout" then
+		return why
+	end
+	return "timeout\nThe node's log has the error if the handler failed; that it returned nothing is there "
+		.. "only at level debug"
+end
+
 --- Tells why nothing came of it.
 ---@return integer status
 function client.failed(command, why)

@@ -1,12 +1,23 @@
 --- The arguments of the commands: words, and options that may stand before or behind them.
 
-local options = {}
+local options = {
+	--- What the launcher was called as, in texts that people type after.
+	launcher = "silly",
+}
+
+--- Prints what a command says of itself, with the launcher's name for SILLY, and ends the process.
+---@param command {usage: string}
+function options.help(command)
+	io.write((command.usage:gsub("SILLY", { SILLY = options.launcher })))
+	os.exit(0)
+end
 
 --- A mistake in a command's arguments: ends the process.
 ---@param command {name: string}
 ---@param message string
 function options.misused(command, message)
-	io.stderr:write(("silly %s: %s\n\"silly help %s\" says more\n"):format(command.name, message, command.name))
+	io.stderr:write(("silly %s: %s\n\"%s help %s\" says more\n"):format(
+		command.name, message, options.launcher, command.name))
 	os.exit(2)
 end
 
@@ -63,8 +74,7 @@ function options.read(command, first)
 		elseif word == "--" then
 			only_words = true
 		elseif word == "--help" or word == "-h" then
-			io.write(command.usage)
-			os.exit(0)
+			options.help(command)
 		elseif not rule then
 			options.misused(command, "unknown option " .. word)
 		elseif rule.flag then

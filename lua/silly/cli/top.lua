@@ -15,7 +15,7 @@ local time = require "silly.time"
 local top = {
 	name = "top",
 	usage = [[
-usage: silly top [options] HOST:PORT
+usage: SILLY top [options] HOST:PORT
 
 Shows what a node is doing: traffic, commands and how long their handlers take, peers. Ctrl-C ends
 it. Where stdout is no terminal, pages follow one another. The node must answer the status command:
@@ -43,6 +43,10 @@ local function is_report(value)
 		and type(value.peers) == "table" and type(value.elapsed) == "number"
 end
 
+--- What a node's script must do to be shown.
+local REMEDY = ". For reports it must call cluster.serve(require \"silly.status\".wrap(conf)); "
+	.. "--cmd names the command, if wrap was given another one"
+
 --- Asks the node; nil and why there is no report.
 ---@async
 local function ask(peer, cmd)
@@ -50,9 +54,10 @@ local function ask(peer, cmd)
 	local report = answer and json.decode(answer)
 	if is_report(report) then
 		return report
-	elseif answer or why == "timeout" then
-		return nil, (why or "another answer") .. ": the node answers no status command; it must call "
-			.. "cluster.serve(require \"silly.status\".wrap(conf))"
+	elseif answer then
+		return nil, ("the answer to command 0x%x is no status report%s"):format(cmd, REMEDY)
+	elseif why == "timeout" then
+		return nil, ("timeout: the node is busy, or does not know command 0x%x%s"):format(cmd, REMEDY)
 	end
 	return nil, why
 end
@@ -88,10 +93,10 @@ local function watch(peer, address, given, before)
 		before = now or before
 		if terminal then
 			-- A node that does not answer may come back; meanwhile its last page stays.
-			lines[1] = now and lines[1] or address .. "   no answer: " .. why
+			lines[1] = now and lines[1] or address .. "   no report: " .. why
 			screen.show(lines)
 		else
-			local text = now and table.concat(lines, "\n") .. "\n" or address .. "   no answer: " .. why
+			local text = now and table.concat(lines, "\n") .. "\n" or address .. "   no report: " .. why
 			if not (io.stdout:write(text, "\n") and io.stdout:flush()) then
 				return 1 -- whoever read the pages has gone, and SIGPIPE is ignored here
 			end
