@@ -214,7 +214,8 @@ describe("cluster.call", function()
 			assert.same({ nil, "timeout" }, { cluster.call(node.pair(), 9, "hi", 60) })
 			assert.is_nil(handled)
 			assert.equal(1, log.count("E"))
-			assert.truthy(log.text():find("%[cluster%] 127.0.0.1:%d+, session %d+ cmd 9: decode fail: unreadable"))
+			assert.truthy(log.text():find("%[cluster%] 127.0.0.1:%d+, session %d+ cmd 9: unmarshal returned no body for "
+				.. "the request's %d+ bytes, because: unreadable\n"))
 		end))
 	end
 

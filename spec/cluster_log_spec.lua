@@ -6,6 +6,8 @@ local logger = require "silly.logger"
 local log = require "spec.support.log"
 local node = require "spec.support.node"
 local raw = require "spec.support.raw"
+local time = require "silly.time"
+local wire = require "spec.support.wire"
 
 describe("the cluster's log", function()
 	before_each(node.before)
@@ -62,13 +64,13 @@ describe("the cluster's log", function()
 	end))
 
 	for _, case in ipairs({
-		{ "call", "request" },
+		{ "call", "request", ", session 1 cmd 7" },
 		{ "accept", "accept" },
 		{ "close", "close" },
-		{ "unmarshal", "request" },
-		{ "marshal", "request" },
+		{ "unmarshal", "request", ", session 1 cmd 7" },
+		{ "marshal", "request", ", session 1 cmd 7" },
 	}) do
-		local callback, duty = case[1], case[2]
+		local callback, duty, which = case[1], case[2], case[3] or ""
 		it("has a failed " .. callback .. " at error, with whose it was", async(function()
 			local conf = {
 				[callback] = function(kind, _, body)
@@ -86,14 +88,44 @@ describe("the cluster's log", function()
 			end
 			node.serve(conf)
 			local client = raw.connect(node.listen().addr)
-			client:send(require("spec.support.wire").request(1, 1, "x"))
+			client:send(wire.request(1, 7, "x"))
 			local name = client:name()
 			if callback == "close" then
 				client:close()
 			end
-			local text = (" E [cluster] %s of %s failed: "):format(duty, name):gsub("%p", "%%%0")
+			local text = (" E [cluster] %s of %s%s failed: "):format(duty, name, which):gsub("%p", "%%%0")
 			node.eventually(says(text .. ".-broken " .. callback), "the line")
 			assert.equal(1, log.count("E"))
 		end))
 	end
+
+	it("says which request it was also after an endless recursion and a wait", async(function()
+		local function forever()
+			return 1 + forever()
+		end
+		node.serve({
+			call = function(_, cmd)
+				time.sleep(1)
+				return cmd == 8 and forever() or error("after a wait")
+			end,
+		})
+		local client = raw.connect(node.listen().addr)
+		client:send(wire.request(3, 8, "x") .. wire.request(4, 4294967295, "x"))
+		node.eventually(says(", session 3 cmd 8 failed: [^\n]*stack overflow"), "the recursion")
+		node.eventually(says(", session 4 cmd 4294967295 failed: [^\n]*after a wait"), "the error")
+	end))
+
+	it("has what unmarshal does not decode: an answer at debug, since the caller is told", async(function()
+		node.serve({
+			unmarshal = function(kind, _, data)
+				return kind == "request" and data or nil
+			end,
+		})
+		local peer, listener = node.pair()
+		logger.setlevel(logger.DEBUG)
+		assert.same({ n = 2 }, { n = select("#", cluster.call(peer, 9, "x")) })
+		logger.setlevel(logger.INFO)
+		assert.truthy(log.text():find((" D [cluster] %s, cmd 9: unmarshal returned no body for the answer's "
+			.. "3 bytes, and no reason\n"):format(listener.addr), 1, true), log.text())
+	end))
 end)

@@ -34,6 +34,32 @@ describe("a message", function()
 		end
 	end))
 
+	it("C10: a misfit is quoted, with the command that it was for", async(function()
+		local peer = node.pair()
+		local number, data
+		node.serve({
+			marshal = function()
+				return number, data
+			end,
+		})
+		for _, case in ipairs({
+			{ "x", "x", 'an integer command first, got string "x"' }, { 1.5, nil, "an integer command first, got number 1.5" },
+			{ 1, {}, "a string second, got table" }, { 1, 5, "a string second, got number 5" },
+			{ ("x"):rep(99), "", 'an integer command first, got string "' .. ("x"):rep(37) .. '..."' },
+		}) do
+			number, data = case[1], case[2]
+			for _, name in ipairs({ "call", "send" }) do
+				local ok, why = pcall(function()
+					cluster[name](peer, "greet", "hi")
+				end)
+				assert.is_false(ok)
+				assert.matches("cluster_message_spec%.lua:%d+: ", why)
+				assert.equal(('cluster.%s: marshal must return %s for cmd "greet"'):format(name, case[3]),
+					(why:gsub("^.-:%d+: ", "")))
+			end
+		end
+	end))
+
 	it("C10: the data is a string", async(function()
 		local peer = node.pair()
 		for _, wrong in ipairs({ 5, true, {}, "nil" }) do

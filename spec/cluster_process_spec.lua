@@ -169,11 +169,11 @@ describe("a node in a process of its own", function()
 		end
 		assert.equal(6, #records, err)
 		for index, pattern in ipairs({
-			"request of 127.0.0.1:%d+ failed: [^ ]*: broken handler$",
-			"request of 127.0.0.1:%d+ failed: [^ ]*: broken marshal$",
+			"request of 127.0.0.1:%d+, session 1 cmd 2 failed: [^ ]*: broken handler$",
+			"request of 127.0.0.1:%d+, session 3 cmd 4 failed: [^ ]*: broken marshal$",
 			"127.0.0.1:%d+, session 4 cmd 5: marshal of the answer: a string wanted, got table$",
-			"127.0.0.1:%d+, session 5 cmd 6: decode fail: unreadable$",
-			"request of 127.0.0.1:%d+ failed: [^ ]*: broken unmarshal$",
+			"127.0.0.1:%d+, session 5 cmd 6: unmarshal returned no body for the request's 1 bytes, because: unreadable$",
+			"request of 127.0.0.1:%d+, session 6 cmd 7 failed: [^ ]*: broken unmarshal$",
 			"close of 127.0.0.1:%d+ failed: [^ ]*: broken close$",
 		}) do
 			assert.truthy(records[index]:find(pattern), records[index])

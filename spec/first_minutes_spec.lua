@@ -95,7 +95,7 @@ describe("a first script", function()
 	end)
 
 	it("whose marshal returns no number is told what it must return", function()
-		says("cluster.call: marshal must return an integer command first, got string x",
+		says("cluster.call: marshal must return an integer command first, got string \"x\" for cmd 1",
 			(run("serve { marshal = function(_, _, body) task.fork(silly.exit, 0) return body end }\ntask.fork(ask)")))
 		says("marshal of the answer: a string wanted, got none: it must return a number, then a string\n", (run([[
 			serve { marshal = function(kind, cmd, body)

@@ -39,4 +39,12 @@ describe("a histogram", function()
 		assert.is_true(between.longest >= 5000 and between.longest <= 5460)
 		assert.equal(3, histogram.between(durations:export()).count)
 	end)
+
+	it("has the classes that silly.status documents", function()
+		local all = histogram.new()
+		for _, microseconds in ipairs { 0, 1.05, 1030, 1110, 1120, 1.1e9, 1e12 } do
+			all:add(microseconds)
+		end
+		assert.same({ 0, 2, 80, 2, 81, 1, 240, 2 }, all:export())
+	end)
 end)

@@ -1,4 +1,4 @@
---- What SIGTERM and SIGHUP do to a script under the launcher.
+--- What SIGTERM, SIGHUP and SIGQUIT do to a script under the launcher.
 
 local time = require "silly.time"
 local node = require "spec.support.node"
@@ -142,5 +142,85 @@ describe("SIGHUP under the launcher", function()
 		child.kill("TERM")
 		ended(child.wait(), "exit", 143)
 		assert.matches(" E .*reopen the log: No such file or directory\n$", process.read("moved/app.log"))
+	end)
+end)
+
+describe("SIGQUIT under the launcher", function()
+	--- Sends it, and gives what the log has of it once the script goes on.
+	local function ask(script)
+		process.write("app.log", "")
+		local child = start("assert(logger.setoutput 'app.log')\n" .. script .. [[
+
+			task.fork(function()
+				print "ready"
+				io.stdout:flush()
+				repeat time.sleep(1) until io.open("app.log"):read "*a":find "still open"
+				print "goes on"
+				silly.exit(0)
+			end)
+		]])
+		assert.equal("ready", child.read())
+		child.kill("QUIT")
+		assert.equal("goes on", child.read())
+		ended(child.wait(), "exit", 0)
+		return process.read("app.log")
+	end
+
+	it("logs what keeps the script from ending, each thing with what tells it from others", function()
+		local text = ask [[
+			local cluster, tcp = require "silly.net.cluster", require "silly.net.tcp"
+			cluster.serve { marshal = function(_, c, b) return c, b end, unmarshal = function(_, _, d) return d end,
+				call = function() time.sleep(60000) end }
+			local listener = cluster.listen "127.0.0.1:0"
+			local peer = cluster.connect(listener.addr)
+			cluster.connect "127.0.0.1:1" -- has no connection, and so keeps nobody
+			cluster.close(cluster.listen "127.0.0.1:0")
+			local door = tcp.listen { addr = "127.0.0.1:0", accept = function(conn) conn:read(1) end }
+			kept = tcp.connect(door.addr)
+			for _ = 1, 3 do
+				task.fork(function() cluster.call(peer, 1, "x") end)
+			end
+			logger.setlevel(logger.ERROR) -- who asks is answered at any level
+			logger.errorf("at %s and %s", listener.addr, door.addr)
+			time.after(60000, function() end)
+			time.cancel(time.after(60000, function() end))
+			time.sleep(5)
+		]]
+		local at, door = text:match(" at (%S+) and (%S+)\n")
+		for _, wanted in ipairs {
+			" I [silly] still open: ", " 1 timer, 2 connections, 1 listener, 1 TCP listener, 2 TCP connections\n",
+			"\n\ttask (3 times): waits for silly.net.cluster\n\t\t", "\n\ttask (3 times): waits for silly.time\n\t\t",
+			"\n\ttask: waits for silly.net.tcp\n\t\t", "\n\t\tscript.lua:14: in ",
+			"\n\ttimer: calls script.lua:18\n", "\n\tconnection: to " .. at .. "\n",
+			"\n\tconnection: from 127.0.0.1:", "\n\tlistener: " .. at .. "\n", "\n\tTCP listener: " .. door .. "\n",
+			"\n\tTCP connection: with " .. door .. "\n",
+		} do
+			assert.truthy(text:find(wanted, 1, true), wanted .. text)
+		end
+		assert.is_nil(text:find("127.0.0.1:1\n", 1, true))
+	end)
+
+	it("does not let the log grow by what there is a lot of", function()
+		local text = ask [[
+			for index = 1, 1000 do
+				time.after(60000, assert((loadstring or load)("return function() end", "=part " .. index))())
+				time.after(60000, print)
+			end
+		]]
+		assert.truthy(text:find(" 2000 timers\n", 1, true), text)
+		assert.truthy(text:find("\n\tand 981 more such lines\n", 1, true), text)
+	end)
+
+	it("is the script's own once it has a handler", function()
+		local child = start [[
+			signal("SIGQUIT", function() print "mine" silly.exit(3) end)
+			print "ready"
+			time.sleep(60000)
+		]]
+		assert.equal("ready", child.read())
+		child.kill("QUIT")
+		local result = child.wait()
+		assert.equal("mine\n", result.out)
+		ended(result, "exit", 3)
 	end)
 end)

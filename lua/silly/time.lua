@@ -85,12 +85,24 @@ function time.cancel(session)
 	end
 end
 
-open.kind(function()
-	local list = {}
-	for _, session in pairs(sessions) do
-		list[#list + 1] = session
-	end
-	return list
-end, time.cancel)
+open.kind {
+	name = "timer",
+	list = function()
+		local list = {}
+		for _, session in pairs(sessions) do
+			list[#list + 1] = session
+		end
+		return list
+	end,
+	close = time.cancel,
+	tell = function()
+		local lines = {}
+		for _, callback in pairs(callbacks) do
+			local info = debug and debug.getinfo(callback, "S")
+			lines[#lines + 1] = "calls " .. (info and info.short_src .. ":" .. info.linedefined or tostring(callback))
+		end
+		return lines
+	end,
+}
 
 return time

@@ -1,7 +1,7 @@
 //! What runs for every message, through the raw C interface: `call`, `send`, `respond` and the
 //! trace ids, which mlua's safe conversions would cut.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 
@@ -51,7 +51,7 @@ unsafe fn is_yieldable(state: *mut lua_State) -> bool {
         let mut level = 1;
         while ffi::lua_getstack(state, level, &mut frame) != 0 {
             ffi::lua_getinfo(state, c"S".as_ptr(), &mut frame);
-            if CStr::from_ptr(frame.what) == c"C" {
+            if std::ffi::CStr::from_ptr(frame.what) == c"C" {
                 return false;
             }
             level += 1;
@@ -87,30 +87,31 @@ unsafe fn may_wait(state: *mut lua_State, index: c_int) -> bool {
     }
 }
 
-/// `call(peer, cmd, trace, data, timeout, in_handler, task)`: the slot to wait on, or nil and the
-/// reason; nothing when the task cannot wait here.
+/// `call(peer, cmd, trace, data, timeout, in_handler, task)`: the slot to wait on; nil and the reason;
+/// false, and 1 if `cmd` is no integer, 2 if `data` is no string, as marshal returns them; nothing when
+/// the task cannot wait here.
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
     // SAFETY: see `submit`.
-    unsafe { submit(state, Kind::Call, c"cluster.call") }
+    unsafe { submit(state, Kind::Call) }
 }
 
 /// `send(...)`: true, or as `call`.
 unsafe extern "C-unwind" fn send(state: *mut lua_State) -> c_int {
     // SAFETY: see `submit`.
-    unsafe { submit(state, Kind::Send, c"cluster.send") }
+    unsafe { submit(state, Kind::Send) }
 }
 
 /// # Safety
 /// For functions of `install` only.
-unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
+unsafe fn submit(state: *mut lua_State, kind: Kind) -> c_int {
     // SAFETY: the data is on the stack until this returns, the node's borrow ends before anything
     // that may raise, and the reason is pushed from where it is kept.
     unsafe {
         let Some(cmd) = integer(state, 2) else {
-            return misfit(state, name, c"must return an integer command first", 2);
+            return misfit(state, 1);
         };
         let Some(data) = bytes(state, 4) else {
-            return misfit(state, name, c"must return a string second", 4);
+            return misfit(state, 2);
         };
         if !may_wait(state, 7) {
             return 0;
@@ -149,33 +150,17 @@ unsafe fn submit(state: *mut lua_State, kind: Kind, name: &CStr) -> c_int {
     }
 }
 
-/// A marshal function has returned something else than it must: raises, naming what.
+/// What marshal has returned is not what it must be.
 ///
 /// # Safety
-/// `index` holds the culprit; the caller holds nothing with a destructor.
-unsafe fn misfit(state: *mut lua_State, name: &CStr, wanted: &CStr, index: c_int) -> c_int {
-    // SAFETY: only pushes strings and raises.
+/// `state` is valid. Never raises.
+unsafe fn misfit(state: *mut lua_State, which: ffi::lua_Integer) -> c_int {
+    // SAFETY: two pushes.
     unsafe {
-        let given = ffi::lua_typename(state, ffi::lua_type(state, index));
-        ffi::luaL_where(state, 2);
-        ffi::lua_pushstring(state, name.as_ptr());
-        ffi::lua_pushstring(state, c": marshal ".as_ptr());
-        ffi::lua_pushstring(state, wanted.as_ptr());
-        ffi::lua_pushstring(state, c", got ".as_ptr());
-        ffi::lua_pushstring(state, given);
-        match ffi::lua_type(state, index) {
-            ffi::LUA_TNUMBER | ffi::LUA_TSTRING => {
-                ffi::lua_pushstring(state, c" ".as_ptr());
-                ffi::lua_pushvalue(state, index);
-            }
-            _ => {
-                ffi::lua_pushstring(state, c"".as_ptr());
-                ffi::lua_pushstring(state, c"".as_ptr());
-            }
-        }
-        ffi::lua_concat(state, 8);
-        ffi::lua_error(state)
+        ffi::lua_pushboolean(state, 0);
+        ffi::lua_pushinteger(state, which);
     }
+    2
 }
 
 /// `respond(fd, session, data or nil)`: true, and the request is over; or nil and why the answer cannot

@@ -169,8 +169,8 @@ function core.dialing(peer) end
 ---@param timeout integer
 ---@param in_handler any whether the task handles a request, by its truth
 ---@param task thread
----@return integer? slot to wait on
----@return string? message
+---@return integer|false|nil slot to wait on; false when the message is not what it must be
+---@return string|integer|nil message which of the two is wrong, for false: 1 the command, 2 the data
 function core.call(peer, cmd, trace, data, timeout, in_handler, task) end
 
 --- Sends to a peer. Nothing is returned when the task cannot wait here.
@@ -181,8 +181,8 @@ function core.call(peer, cmd, trace, data, timeout, in_handler, task) end
 ---@param timeout integer
 ---@param in_handler any whether the task handles a request, by its truth
 ---@param task thread
----@return true|integer|nil sent true when it is on its way; else the slot to wait on
----@return string? message
+---@return boolean|integer|nil sent true when it is on its way; else the slot to wait on; or false, as of call
+---@return string|integer|nil message
 function core.send(peer, cmd, trace, data, timeout, in_handler, task) end
 
 --- Ends a request that came in.

@@ -1,18 +1,21 @@
 --- `silly run script.lua`, and `silly script.lua`.
 
+local log = require "silly.internal.log"
+local open = require "silly.internal.open"
 local options = require "silly.cli.options"
+local watch = require "silly.internal.watch"
 
 local unpack = table.unpack or rawget(_G, "unpack")
 
 local run = {
 	name = "run",
 	usage = [[
-usage: silly run SCRIPT [arguments]
+usage: SILLY run SCRIPT [arguments]
 
-Runs a Lua script in the loop of silly, as "silly SCRIPT" does: its main chunk is a task. "-" reads
+Runs a Lua script in the loop of silly, as "SILLY SCRIPT" does: its main chunk is a task. "-" reads
 the script from standard input. The script finds its name in arg[0] and its arguments from arg[1] on.
 The process ends when nothing can happen any more, with status 1 if the main chunk failed, or by
-silly.exit.
+silly.exit. Ctrl-\ (SIGQUIT) logs what it still waits for, and the script goes on.
 ]],
 }
 
@@ -33,8 +36,7 @@ end
 function run.prepare(first)
 	local name = arg[first]
 	if name == "--help" or name == "-h" then
-		io.write(run.usage)
-		os.exit(0)
+		options.help(run)
 	elseif not name then
 		options.misused(run, "which script?")
 	end
@@ -44,6 +46,9 @@ function run.prepare(first)
 		io.stderr:write("silly: ", problem, "\n")
 		os.exit(1)
 	end
+	watch.fallback("SIGQUIT", function()
+		log.write(log.INFO, "", "[silly] still open: " .. open.describe())
+	end, false)
 	return function()
 		chunk(unpack(arg))
 	end

@@ -10,17 +10,26 @@ local floor, huge = math.floor, math.huge
 --- How deep below the script's line the public function calls the functions here.
 local CALLER = 4
 
-local function describe(value)
+--- A value for a message, as short as need be: strings in quotes, numbers as they are, of others the type.
+---@return string
+function check.quote(value)
 	if type(value) == "string" then
-		return ("string %q"):format(#value > 40 and value:sub(1, 37) .. "..." or value)
+		return ("%q"):format(#value > 40 and value:sub(1, 37) .. "..." or value)
 	elseif type(value) == "number" then
-		return "number " .. tostring(value)
+		return tostring(value)
 	end
 	return type(value)
 end
 
+--- The same with the type of those that are quoted.
+---@return string
+function check.describe(value)
+	local kind, quoted = type(value), check.quote(value)
+	return kind == quoted and kind or kind .. " " .. quoted
+end
+
 local function refuse(name, what, wanted, value)
-	error(("%s: %s must be %s, got %s"):format(name, what, wanted, describe(value)), CALLER)
+	error(("%s: %s must be %s, got %s"):format(name, what, wanted, check.describe(value)), CALLER)
 end
 
 --- Demands what no other function here does: whether it holds is for the caller to say.
@@ -85,8 +94,24 @@ local function distance(one, other)
 	return row[#other]
 end
 
+--- The word of a list that another one is most likely meant to be; nil when it resembles none, which is
+--- when more than half of the letters would have to be changed.
+---@param word string
+---@param known string[]
+---@return string?
+local function nearest(word, known)
+	local best, least
+	for _, candidate in ipairs(known) do
+		local far = distance(word, candidate)
+		if far <= math.max(#word, #candidate) / 2 and not (least and least <= far) then
+			best, least = candidate, far
+		end
+	end
+	return best
+end
+
 --- Demands a table that has no options but the known ones; a stranger is answered with the
---- nearest one that is known.
+--- nearest one that is known, or with all of them.
 ---@param known string[]
 function check.options(name, what, value, known)
 	if type(value) ~= "table" then
@@ -98,14 +123,10 @@ function check.options(name, what, value, known)
 	end
 	for option in pairs(value) do
 		if not set[option] then
-			local nearest = known[1]
-			for _, candidate in ipairs(known) do
-				if distance(tostring(option), candidate) < distance(tostring(option), nearest) then
-					nearest = candidate
-				end
-			end
+			local meant = nearest(tostring(option), known)
 			error(
-				("%s: unknown option '%s' (did you mean '%s'?)"):format(name, tostring(option), nearest),
+				("%s: unknown option '%s' (%s)"):format(name, tostring(option),
+					meant and ("did you mean '%s'?"):format(meant) or "there are " .. table.concat(known, ", ")),
 				CALLER - 1
 			)
 		end

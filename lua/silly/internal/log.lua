@@ -42,6 +42,13 @@ function log.record(number, text)
 	end
 end
 
+--- How a line ends that says that a codec has returned nothing.
+---@param problem any what it gave as the reason, if anything
+---@return string
+function log.because(problem)
+	return problem and "because: " .. tostring(problem) or "and no reason"
+end
+
 loop.on(core.events.LOG, function(text)
 	log.record(log.ERROR, text)
 end)

@@ -142,6 +142,19 @@ function peers.close_all()
 	end
 end
 
-open.kind(peers.list, peers.close)
+open.kind {
+	name = "connection",
+	list = peers.list,
+	close = peers.close,
+	tell = function()
+		local lines = {}
+		for _, peer in pairs(by_slot) do
+			if peer.fd then -- a handle that has none keeps no loop from ending
+				lines[#lines + 1] = (peer[ADDRESS] and "to " or "from ") .. peers.name(peer)
+			end
+		end
+		return lines
+	end,
+}
 
 return peers

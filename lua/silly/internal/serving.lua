@@ -1,6 +1,7 @@
 --- Serving: the callbacks of the cluster, each in a task of its own.
 
 local core = require "silly.internal.core"
+local check = require "silly.internal.check"
 local scheduler = require "silly.internal.scheduler"
 local peers = require "silly.internal.peers"
 local log = require "silly.internal.log"
@@ -62,7 +63,8 @@ local function process(peer, fd, session, cmd, trace, data)
 	local body, problem = unmarshal("request", cmd, data)
 	local out
 	if body == nil or body == false then
-		note(log.ERROR, peer, session, cmd, "decode fail: " .. tostring(problem or "no reason given"))
+		note(log.ERROR, peer, session, cmd, ("unmarshal returned no body for the request's %d bytes, %s"):format(
+			#data, log.because(problem)))
 	else
 		local answer = call(peer, cmd, body)
 		local number
@@ -86,11 +88,41 @@ local function process(peer, fd, session, cmd, trace, data)
 	local sent, why = respond(fd, session, out)
 	if not sent then
 		why = why or "marshal of the answer: a string wanted, got "
-			.. (out and type(out) or "none: it must return a number, then a string")
+			.. (out and check.describe(out) or "none: it must return a number, then a string")
 		note(log.ERROR, peer, session, cmd, why)
 		respond(fd, session, nil)
 	end
 	owed[task] = nil
+end
+
+--- The lowest level of a task's stack. It is searched for by halves, since looking at a level takes as many
+--- steps as it is deep, and an endless recursion has a million.
+local function bottom_of(task)
+	local least, beyond = 0, 1
+	while debug.getinfo(task, beyond, "f") do
+		least, beyond = beyond, beyond * 2
+	end
+	while beyond - least > 1 do
+		local middle = math.floor((least + beyond) / 2)
+		if debug.getinfo(task, middle, "f") then
+			least = middle
+		else
+			beyond = middle
+		end
+	end
+	return least
+end
+
+--- Which request a task has failed in, as its stack says: a note of it for every request would cost those
+--- that go well.
+---@return string? which
+local function which_request(task)
+	local level = bottom_of(task)
+	if debug.getinfo(task, level, "f").func == process then
+		local _, session = debug.getlocal(task, level, 3)
+		local _, cmd = debug.getlocal(task, level, 4)
+		return ("session %d cmd %d"):format(session, cmd)
+	end
 end
 
 --- What runs the accept or the close callback.
@@ -121,7 +153,13 @@ scheduler.watch(function(task, failed)
 		peers.close(peer)
 	end
 	duties[task] = nil
-	return ("[cluster] %s of %s"):format(duty, peers.name(peer))
+	local name = peers.name(peer)
+	if fd and failed then
+		-- Some hosts have no debug library, and memory may fail in there, too.
+		local known, which = pcall(which_request, task)
+		name = known and which and name .. ", " .. which or name
+	end
+	return ("[cluster] %s of %s"):format(duty, name)
 end)
 
 scheduler.owes(owed)

@@ -179,7 +179,8 @@ local function identify(name, peer)
 			return adopted
 		end
 	end
-	error(name .. ": the first argument must be a peer from cluster.connect or accept", 3)
+	local given = type(peer) == "table" and peer[LISTENER] and "a listener" or check.describe(peer)
+	error(name .. ": the first argument must be a peer from cluster.connect or accept, got " .. given, 3)
 end
 
 --- What happens to connections, for whoever looks for a fault.
@@ -336,22 +337,33 @@ end
 --- Waits for the end of a request that has been submitted. Nothing else of it is on the stack
 --- meanwhile: the frame of a call that waits is most of what it costs in memory.
 ---@async
-local function conclude(slot, task, cmd)
-	waiting[slot], slots[task] = task, slot
+local function conclude(peer, cmd)
 	local answer, problem = co_yield(SUSPEND)
 	if answer == nil or answer == true then
 		return answer, problem
 	end
 	local response
 	response, problem = unmarshal("response", cmd, answer)
+	if response == nil then
+		note("%s, cmd %s: unmarshal returned no body for the answer's %d bytes, %s",
+			peers.name(peer), check.quote(cmd), #answer, log.because(problem))
+	end
 	return response, problem
 end
 
 --- A request that marshal gave no number for, and perhaps a reason.
 local function unsent(name, problem)
-	note("%s sends nothing: marshal returned no command number, %s", name,
-		problem and "because: " .. tostring(problem) or "and no reason")
+	note("%s sends nothing: marshal returned no command number, %s", name, log.because(problem))
 	return nil, problem
+end
+
+--- What marshal must return for a request.
+local RESULTS = { "an integer command first", "a string second" }
+
+--- A request that marshal made something else of: which result it is, and what it is.
+local function misfit(name, cmd, place, value)
+	error(("%s: marshal must return %s, got %s for cmd %s"):format(
+		name, RESULTS[place], check.describe(value), check.quote(cmd)), 3)
 end
 
 --- A request that could not be submitted.
@@ -369,7 +381,8 @@ end
 --- Makes call or send. Few variables: with two more the native call would make the stack of a task that
 --- is a call deep grow to twice its size.
 ---@param name string
----@param native function submits a request: true when it is on its way and over, or the slot to wait on
+---@param native function submits a request: true when it is on its way and over, or the slot to wait on;
+---  nil and why not; or false and which result of marshal is wrong
 local function requester(name, native)
 	return function(peer, cmd, obj, timeout)
 		if not marshal then
@@ -388,14 +401,18 @@ local function requester(name, native)
 		if not number then
 			return unsent(name, obj)
 		end
-		local slot
-		slot, obj = native(id, number, traces[task] or 0, obj, timeout or default_timeout, owed[task], task)
+		local slot, why = native(
+			id, number, traces[task] or 0, obj, timeout or default_timeout, owed[task], task
+		)
 		if slot == true then
 			return true
 		elseif slot then
-			return conclude(slot, task, cmd)
+			waiting[slot], slots[task] = task, slot
+			return conclude(peer, cmd)
+		elseif slot == false then
+			misfit(name, cmd, why, why == 1 and number or obj)
 		end
-		return refusal(name, peer, obj)
+		return refusal(name, peer, why)
 	end
 end
 
@@ -448,13 +465,24 @@ function cluster.close(handle)
 	end
 end
 
-open.kind(function()
-	local list = {}
-	for listener in pairs(listeners) do
-		list[#list + 1] = listener
-	end
-	return list
-end, cluster.close)
+open.kind {
+	name = "listener",
+	list = function()
+		local list = {}
+		for listener in pairs(listeners) do
+			list[#list + 1] = listener
+		end
+		return list
+	end,
+	close = cluster.close,
+	tell = function()
+		local lines = {}
+		for listener in pairs(listeners) do
+			lines[#lines + 1] = tostring(listener.addr)
+		end
+		return lines
+	end,
+}
 
 --- Begins a drain for a task that then waits. A second try goes on from where memory has failed.
 ---@return true

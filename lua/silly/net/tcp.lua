@@ -412,18 +412,43 @@ function tcp.connect(addr, opts)
 	return adopt(fd), nil
 end
 
-open.kind(function()
-	local list = {}
-	for _, self in pairs(listeners) do
-		list[#list + 1] = self
-	end
-	for self in pairs(conns) do
-		list[#list + 1] = self
-	end
-	return list
-end, function(self)
-	self:close()
-end)
+open.kind {
+	name = "TCP listener",
+	list = function()
+		local list = {}
+		for _, self in pairs(listeners) do
+			list[#list + 1] = self
+		end
+		return list
+	end,
+	close = listener.close,
+	tell = function()
+		local lines = {}
+		for _, self in pairs(listeners) do
+			lines[#lines + 1] = self.addr
+		end
+		return lines
+	end,
+}
+
+open.kind {
+	name = "TCP connection",
+	list = function()
+		local list = {}
+		for self in pairs(conns) do
+			list[#list + 1] = self
+		end
+		return list
+	end,
+	close = conn.close,
+	tell = function()
+		local lines = {}
+		for self in pairs(conns) do
+			lines[#lines + 1] = "with " .. self.remote
+		end
+		return lines
+	end,
+}
 
 -- The functions of a connection under the names that older scripts use.
 tcp.read, tcp.write, tcp.close = conn.read, conn.write, conn.close
