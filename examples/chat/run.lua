@@ -39,12 +39,13 @@ local processes = {}
 local function run(script, ...)
 	local pipe = assert(io.popen("exec " .. table.concat({ start .. "/" .. script, ... }, " ")))
 	local addr, pid = assert(pipe:read("*l")):match(" on (%S+), pid (%d+)$")
-	processes[addr] = pid
+	-- The pipe is kept: Lua's collector would close it, and to close it is to wait for the process's end.
+	processes[addr] = { pid = pid, pipe = pipe }
 	return addr
 end
 
 local function kill(addr, signal)
-	os.execute(("kill -%s %s"):format(signal, processes[addr]))
+	os.execute(("kill -%s %s"):format(signal, processes[addr].pid))
 	processes[addr] = nil
 end
 
