@@ -4,6 +4,8 @@
 LUA ?= lua5.4
 # rustup installs cargo here, which is not on the PATH of every shell.
 export PATH := $(PATH):$(HOME)/.cargo/bin
+# Where there is no Lua 5.5, tools/ensure builds it here.
+export PATH := $(PATH):$(CURDIR)/build/lua5.5/bin
 # `luarocks make` sets these; by hand they install for LUA's own search paths' usual place.
 PREFIX ?= /usr/local
 LUA_VERSION = $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ", "")))')
@@ -38,7 +40,7 @@ test: ## everything that can fail: check, the tests of Rust and Lua, the example
 	@tools/ensure $(LUA) test
 	@tools/test $(LUA)
 
-test-all: ## the same for every interpreter that Debian packages, some six minutes each
+test-all: ## the same for every interpreter, some six minutes each
 	@tools/test-all
 
 check: ## formatting, lints, annotations, versions, the reference, and that no floor imports one above it

@@ -99,13 +99,27 @@ function process.start(text, options)
 	return child
 end
 
+--- The options of the C compiler for the headers of the Lua that runs the specs, and for its library:
+--- those of the system, or those beside the interpreter that tools/lua5.5 has built.
+local function lua_options()
+	local prefix = process.lua:match("^(.*/build/lua5%.5)/bin/")
+	if prefix then
+		return ("-I'%s/include'"):format(prefix), ("-L'%s/lib' -llua5.5 -lm -ldl"):format(prefix)
+	elseif rawget(_G, "jit") then
+		return "-I/usr/include/luajit-2.1", "-lluajit-5.1"
+	end
+	local version = _VERSION:match("%d.%d")
+	return "-I/usr/include/lua" .. version, "-llua" .. version
+end
+
+local HEADERS, LIBRARY = lua_options()
+
 --- Compiles C code of spec/support for the Lua that runs the specs; the file's path, or nil and what
 --- the compiler said where that cannot be done.
 local function compile(source, name, options)
-	local include = rawget(_G, "jit") and "luajit-2.1" or "lua" .. _VERSION:match("%d.%d")
 	local path = process.dir .. "/" .. name
-	local output = capture(("cc -o '%s' '%s/spec/support/%s' -I/usr/include/%s %s 2>&1; echo $?"):format(
-		path, root, source, include, options))
+	local output = capture(("cc -o '%s' '%s/spec/support/%s' %s %s 2>&1; echo $?"):format(
+		path, root, source, HEADERS, options))
 	return output:match("0\n$") and path or nil, output
 end
 
@@ -113,8 +127,7 @@ end
 ---@param name string? of spec/support/NAME.c; "host" by default
 function process.host(name)
 	name = name or "host"
-	local library = rawget(_G, "jit") and "luajit-5.1" or "lua" .. _VERSION:match("%d.%d")
-	return compile(name .. ".c", name, "-g -pthread -Wl,-E -l" .. library)
+	return compile(name .. ".c", name, "-g -pthread -Wl,-E " .. LIBRARY)
 end
 
 --- The C module that yields, where scripts of this directory can require it.
