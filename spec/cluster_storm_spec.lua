@@ -4,6 +4,7 @@ local cluster = require "silly.net.cluster"
 local logger = require "silly.logger"
 local task = require "silly.task"
 local time = require "silly.time"
+local collector = require "spec.support.collector"
 local dice = require "spec.support.dice"
 local log = require "spec.support.log"
 local node = require "spec.support.node"
@@ -115,15 +116,15 @@ describe("in rough weather the cluster", function()
 				assert.is_true(results[index][1])
 			end
 		end
-		if _VERSION == "Lua 5.4" then
+		if _VERSION >= "Lua 5.4" then
 			collectgarbage("generational")
 			work()
 			collectgarbage("incremental")
 		end
-		local pause, factor = collectgarbage("setpause", 105), collectgarbage("setstepmul", 400)
+		local pause, factor = collector.set("pause", 105), collector.set("stepmul", 400)
 		work()
-		collectgarbage("setpause", pause)
-		collectgarbage("setstepmul", factor)
+		collector.set("pause", pause)
+		collector.set("stepmul", factor)
 		collectgarbage("stop")
 		work()
 		collectgarbage("restart")
@@ -162,7 +163,7 @@ describe("in rough weather the cluster", function()
 			end,
 		})
 		local listener = node.listen()
-		local pause = collectgarbage("setpause", 105)
+		local pause = collector.set("pause", 105)
 		for index = 1, 100 do
 			litter()
 			local peer = node.connect(listener.addr, { shared = false })
@@ -171,7 +172,7 @@ describe("in rough weather the cluster", function()
 			assert.equal(("request data of %d bytes is over the limit of 65519"):format(65520 + index), why)
 			cluster.close(peer)
 		end
-		collectgarbage("setpause", pause)
+		collector.set("pause", pause)
 		collectgarbage()
 		assert.is_true(ran > 100)
 		assert.equal(0, log.count("E"))

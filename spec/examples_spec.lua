@@ -28,6 +28,7 @@ local STARTS = {
 --- The library that an example needs, where that is not ours.
 local NEEDS = {
 	["codecs/json"] = "cjson", ["codecs/messagepack"] = "MessagePack", ["http_gateway/run"] = "http.server",
+	["embedding/luv"] = "luv", ["embedding/cqueues"] = "cqueues",
 }
 
 --- A test of an example, pending where its library is not to be had.

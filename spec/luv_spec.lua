@@ -1,11 +1,15 @@
 --- libuv's loop as the host, which waits on the descriptor alone.
 
+local libraries = require "spec.support.libraries"
 local process = require "spec.support.shell"
 
 teardown(process.clean)
 
 describe("a host with libuv's loop", function()
 	it("runs calls and a lookup beside its own timers, and sleeps while nothing happens", function()
+		if not libraries.have("luv") then
+			pending("this Lua has no luv")
+		end
 		local result = process.script(("package.path = %q .. package.path\n"):format(process.root .. "/?.lua;") .. [[
 			local uv, silly = require "luv", require "silly"
 			local visitor = require "spec.support.visitor"

@@ -341,7 +341,8 @@ describe("an error in a task", function()
 		assert.matches("E %[silly%] task failed: [^\n]*boom\nstack traceback:.*task_spec", text)
 		assert.matches("task failed: table: ", text, 1, true)
 		assert.matches("task failed: (an error object whose tostring fails)", text, 1, true)
-		assert.matches("task failed: nil", text, 1, true)
+		-- 5.5 has a text in its place.
+		assert.matches("task failed: " .. tostring(select(2, pcall(error))), text, 1, true)
 		for _, thread in ipairs(threads) do
 			assert.is_nil(task.status(thread))
 		end

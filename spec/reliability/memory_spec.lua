@@ -8,9 +8,9 @@ teardown(shell.clean)
 
 describe("under valgrind", function()
 	local function check(spec, limit)
-		local result = shell.command(("sh -c \"cd '%s' && %s %s $(tools/runner/script %s) --ignore-lua --lua=%s "
+		local result = shell.command(("sh -c \"cd '%s' && %s %s $('%s/tools/runner/script' %s) --ignore-lua --lua=%s "
 			.. "--output=plainTerminal spec/%s_spec.lua\""):format(
-			shell.root, shell.valgrind, shell.lua, shell.lua, shell.lua, spec), nil, nil, limit)
+			shell.root, shell.valgrind, shell.lua, shell.root, shell.lua, shell.lua, spec), nil, nil, limit)
 		assert.equal("", result.err)
 		assert.equal(0, result.status, result.out)
 		assert.matches("%d+ success", result.out)

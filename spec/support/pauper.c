@@ -15,6 +15,13 @@
 #include <lua.h>
 #include <lualib.h>
 
+/* From 5.5 on a state is given a seed for its hashes. */
+#if LUA_VERSION_NUM >= 505
+#define NEW_STATE(allocate) lua_newstate(allocate, NULL, 0)
+#else
+#define NEW_STATE(allocate) lua_newstate(allocate, NULL)
+#endif
+
 static size_t used, limit = SIZE_MAX, again;
 static unsigned long long dice = 1;
 static long luck, countdown, refusals;
@@ -87,7 +94,7 @@ static void turn_off(void)
 static int run(const char *script, lua_Integer round)
 {
 	int result = -1, status;
-	lua_State *L = lua_newstate(allocate, NULL);
+	lua_State *L = NEW_STATE(allocate);
 	if (!L)
 		return result;
 	luaL_openlibs(L);

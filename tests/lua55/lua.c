@@ -1,5 +1,5 @@
 /* The interpreter of Lua 5.5 that the tests run with: the command line of the standard `lua`, but for
- * -W and what a terminal can do. It has the module `socket` built in.
+ * -W and what a terminal can do.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +12,6 @@
 #include <lualib.h>
 
 #define LINE 512
-
-int luaopen_socket(lua_State *L);
 
 static const char *name = "lua";
 static lua_State *interrupted;
@@ -239,10 +237,6 @@ static int run(lua_State *L)
 		lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
 	}
 	luaL_openlibs(L);
-	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-	lua_pushcfunction(L, luaopen_socket);
-	lua_setfield(L, -2, "socket");
-	lua_pop(L, 1);
 	set_arguments(L, argc, argv, script);
 	lua_gc(L, LUA_GCRESTART);
 	lua_gc(L, LUA_GCGEN);

@@ -427,10 +427,11 @@ static int socket_connect(lua_State *L)
 static int socket_bind(lua_State *L)
 {
 	struct sock *sock;
+	int backlog = (int)luaL_optinteger(L, 3, BACKLOG);
 	if (created_by(L, method_bind) != 1)
 		return 2;
 	sock = lua_touserdata(L, -1);
-	return listen(sock->fd, (int)luaL_optinteger(L, 3, BACKLOG)) < 0 ? failure(L, errno) : 1;
+	return listen(sock->fd, backlog) < 0 ? failure(L, errno) : 1;
 }
 
 static int socket_gettime(lua_State *L)

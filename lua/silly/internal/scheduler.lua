@@ -166,11 +166,13 @@ local function report_closing(problem)
 	scheduler.report("[silly] closing the ended task: " .. tostring(problem))
 end
 
---- Ends such a task, and closes what is left of it. Its coroutine is never used again.
+--- Ends such a task, and closes what is left of it. Its coroutine is never used again. One that runs, since
+--- a script has resumed it by itself and it has called the loop, ends by itself: Lua 5.5 would close it here
+--- and now, and the loop, which it has called, with it.
 ---@param problem any? what it failed with
 local function close(thread, problem)
 	status[thread] = nil
-	if co_close then
+	if co_close and co_running() ~= thread then
 		local closed, again = co_close(thread)
 		if not closed and again ~= problem then
 			pcall(report_closing, again)
