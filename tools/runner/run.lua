@@ -19,8 +19,8 @@ package.loaded["busted.runner"] = true
 --- Where Debian has luassert; it is Lua alone, and the same for all versions.
 local PURE = "/usr/share/lua/5.4/?.lua;/usr/share/lua/5.4/?/init.lua"
 
-local function fail(...)
-	io.stderr:write("tools/runner: ", ..., "\n")
+local function fail(problem)
+	io.stderr:write("tools/runner: ", problem, "\n")
 	os.exit(1)
 end
 
@@ -31,7 +31,7 @@ for _, argument in ipairs(arg) do
 		options[name] = value
 	elseif not (name == "output" or name == "lua" or argument == "--ignore-lua") then
 		if argument:find("^%-") then
-			fail("there is no option ", argument)
+			fail("there is no option " .. argument)
 		end
 		paths[#paths + 1] = argument
 	end
@@ -87,7 +87,7 @@ end
 for _, path in ipairs(paths) do
 	local files = files_of(path)
 	if #files == 0 then
-		fail("there are no specs in ", path)
+		fail("there are no specs in " .. path)
 	end
 	for _, file in ipairs(files) do
 		suite.run(file, is_wanted)
