@@ -113,7 +113,7 @@ describe("misuse of the cluster", function()
 			)
 		end
 		for _, stranger in ipairs({ { nothing }, { handler = nothing }, { x = 1 }, { [{}] = 1 } }) do
-			assert.matches("^cluster%.serve: unknown option '[^']*' %(there are marshal, unmarshal, call, accept, "
+			assert.matches("^cluster%.serve: unknown option '[^']*' %(it takes marshal, unmarshal, call, accept, "
 				.. "close, timeout, keepalive, highwater, maxcalls, maxanswers, maxrequests%)$",
 				raised(cluster.serve, conf(stranger)))
 		end

@@ -126,7 +126,7 @@ function check.options(name, what, value, known)
 			local meant = nearest(tostring(option), known)
 			error(
 				("%s: unknown option '%s' (%s)"):format(name, tostring(option),
-					meant and ("did you mean '%s'?"):format(meant) or "there are " .. table.concat(known, ", ")),
+					meant and ("did you mean '%s'?"):format(meant) or "it takes " .. table.concat(known, ", ")),
 				CALLER - 1
 			)
 		end
