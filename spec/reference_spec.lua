@@ -427,6 +427,7 @@ describe("declarations of the native library", function()
 ---@class core
 ---@field version string
 ---@field events core.events
+---@field only_here? fun(): boolean
 local core = {}
 
 ---@class core.events
@@ -438,14 +439,17 @@ function core.now() end
 	it("fit what is there", function()
 		local core = { version = "1", events = { ALARM = 2 }, now = os.time }
 		assert.same({}, match.compare(classes, "core", core))
+		core.only_here = os.time
+		assert.same({}, match.compare(classes, "core", core))
 	end)
 
 	it("tell what is missing on either side, or of another type", function()
-		local core = { version = 1, events = { ALARM = 2, AWAKE = 1 }, later = os.time }
+		local core = { version = 1, events = { ALARM = 2, AWAKE = 1 }, later = os.time, only_here = 1 }
 		assert.same({
 			"core.events.AWAKE is there, but not declared",
 			"core.later is there, but not declared",
 			"core.now is declared, but not there",
+			"core.only_here is a number, and declared as function",
 			"core.version is a number, and declared as string",
 		}, match.compare(classes, "core", core))
 	end)

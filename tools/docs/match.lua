@@ -8,18 +8,18 @@ local function lua_type(node)
 	return name == "integer" and "number" or name
 end
 
---- What a class declares: the types of its fields by name.
+--- What a class declares: the types of its fields by name, and which of them need not be there.
 local function members(class)
-	local found = {}
+	local found, optional = {}, {}
 	for _, field in ipairs(class.comment.fields) do
-		found[field.name] = field.type
+		found[field.name], optional[field.name] = field.type, field.may_be_left_out
 	end
 	for _, item in ipairs(class.variable and class.file.items or {}) do
 		if item.owner == class.variable and item.parameters then
 			found[item.name] = { kind = "function" }
 		end
 	end
-	return found
+	return found, optional
 end
 
 --- The classes of some files by name.
@@ -43,7 +43,7 @@ end
 ---@return string[] problems in alphabetical order
 function match.compare(classes, name, value)
 	local problems = {}
-	local declared = members(classes[name])
+	local declared, optional = members(classes[name])
 	for field in pairs(value) do
 		if not declared[field] then
 			problems[#problems + 1] = ("%s.%s is there, but not declared"):format(name, tostring(field))
@@ -53,7 +53,9 @@ function match.compare(classes, name, value)
 		local title, there = name .. "." .. field, value[field]
 		local wanted = classes[node.name] and "table" or lua_type(node)
 		if there == nil then
-			problems[#problems + 1] = title .. " is declared, but not there"
+			if not optional[field] then
+				problems[#problems + 1] = title .. " is declared, but not there"
+			end
 		elseif type(there) ~= wanted then
 			problems[#problems + 1] = ("%s is a %s, and declared as %s"):format(title, type(there), wanted)
 		elseif classes[node.name] then

@@ -13,6 +13,8 @@
 ---@field gitsha1 string the commit it was built from; "" outside a checkout
 ---@field pid integer this process's id
 ---@field sees_tasks boolean whether call and send see to it that only a task waits; else Lua looks before
+---@field may_wait? fun(): boolean whether the running coroutine may wait: on Lua 5.1 alone, whose
+---  `coroutine` has no `isyieldable`
 ---@field pool_limit integer how many finished coroutines are kept for the next tasks
 ---@field loaded table<string, any> the state of the Lua files, which scheduler.lua adds: it outlives a reload
 ---@field events silly.core.events
