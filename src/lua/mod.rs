@@ -6,7 +6,8 @@
 //!   raw C interface; `raw`, `output`: what these stand on; `parcel`, `trace`: events and trace ids as
 //!   Lua values.
 //! - `errno`, `log`, `signal`: one topic each, seldom called.
-//! - `host`: all of it for a program that embeds Lua, with the Lua files.
+//! - `entry`: where an interpreter finds all of it; `host`: the same for a program that embeds Lua, with
+//!   the Lua files.
 //! - `zproto`: the face of the zproto room, raw too.
 //!
 //! No function of this module suspends, and none but those of `events::bind` runs Lua code: they resume
@@ -17,6 +18,8 @@
 mod cancel;
 mod cluster;
 mod dns;
+#[cfg(feature = "module")]
+mod entry;
 mod errno;
 mod events;
 mod guest;
@@ -61,10 +64,6 @@ fn slot(id: Id) -> u32 {
 const REGISTRY_KEY: &str = "silly.core";
 
 /// The native module, `require "silly.core"`.
-///
-/// Memory checks are skipped: an allocation that fails while a value is handed over raises
-/// through frames that own nothing.
-#[cfg_attr(feature = "module", mlua::lua_module(name = "silly_core", skip_memory_check))]
 fn open(lua: &Lua) -> Result<Table> {
     if let Ok(known) = lua.named_registry_value::<Table>(REGISTRY_KEY) {
         return Ok(known);

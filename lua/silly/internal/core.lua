@@ -10,8 +10,10 @@ local problem = tostring(core)
 local jit = rawget(_G, "jit")
 local build = "make build LUA=" .. (jit and "luajit" or "lua" .. _VERSION:match("%d+%.%d+"))
 
--- What the loaders of glibc, macOS and musl say of a symbol of Lua's that is not there.
+-- What the loaders of glibc, macOS and musl say of a symbol of Lua's that is not there, and what Lua itself
+-- says where all are.
 local foreign = problem:find("undefined symbol: lua", 1, true)
+	or problem:find("version mismatch: app", 1, true)
 	or problem:find("ymbol not found[^\n]-_lua")
 	or problem:find("lua[%w_]*: symbol not found")
 
