@@ -2,12 +2,27 @@
 
 local shell = require "spec.support.shell"
 
---- Runs a spec file with the runner: its summary without the time, its status and all that it has printed.
+--- Whether busted itself runs this, and can say what it makes of the same file.
+local HAS_BUSTED = package.loaded["busted.core"] ~= nil
+
+local function summary_of(result)
+	return result.out:match("\n(%d+ success.-) :")
+end
+
+--- Runs a spec file with the runner, and where that can be done with busted, which must count the same: the
+--- summary without the time, the status and all that the runner has printed.
 local function run(source, options)
 	shell.write("tried_spec.lua", source)
-	local result = shell.command(("sh -c \"cd '%s' && '%s' tools/runner/run.lua %s '%s/tried_spec.lua'\""):format(
-		shell.root, shell.lua, options or "", shell.dir))
-	return result.out:match("\n(%d+ success.-) :"), result.status, result.out .. result.err
+	local function by(command)
+		return shell.command(("sh -c \"cd '%s' && %s %s --output=plainTerminal '%s/tried_spec.lua'\""):format(
+			shell.root, command, options or "", shell.dir))
+	end
+	local result = by(("'%s' tools/runner/run.lua"):format(shell.lua))
+	local summary = summary_of(result)
+	if HAS_BUSTED and summary then
+		assert.equal(summary_of(by(("tools/busted '%s'"):format(shell.lua))), summary)
+	end
+	return summary, result.status, result.out .. result.err
 end
 
 describe("tools/runner", function()
@@ -49,6 +64,7 @@ describe("tools/runner", function()
 		["in a teardown"] = "describe('a spec', function() teardown(function() error 'boom' end) end)",
 		["in a before_each"] = "describe('a', function() before_each(error) it('is', function() end) end)",
 		["in an after_each"] = "after_each(function() assert.is_nil(1) end) it('is', function() end)",
+		["in a test that defines another"] = "it('a', function() it('b', function() end) end)",
 		["in a finally"] = "it('a', function() finally(function() error 'boom' end) end)",
 	}) do
 		it("counts an error " .. what, function()
