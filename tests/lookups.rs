@@ -40,9 +40,9 @@ fn next(node: &mut Node) -> (Id, Answer) {
 #[test]
 fn a_lookup_ends_at_its_deadline_and_frees_its_slot() {
     let (mut node, _silent) = node();
+    let began = node.reactor.now();
     let long = start(&mut node, "long.test", 120);
     let short = start(&mut node, "short.test", 20);
-    let began = node.reactor.now();
     assert_eq!(next(&mut node), (short, Err(Reason::Timeout)));
     assert!(node.reactor.now() >= began + 20);
     assert_eq!(next(&mut node), (long, Err(Reason::Timeout)));
