@@ -25,7 +25,7 @@ use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use silly_cluster::wire::gen1;
+use silly_cluster::wire::{Generation, Wire};
 
 /// Gives every file of a target's corpus to it.
 fn replay(target: &str, check: fn(&[u8])) {
@@ -62,23 +62,44 @@ fn packed_bytes_of_the_corpus() {
 }
 
 /// A piece of a stream: a frame of either kind, or anything.
-fn piece() -> impl Strategy<Value = Vec<u8>> {
+fn piece(wire: Wire) -> impl Strategy<Value = Vec<u8>> {
     let data = || vec(any::<u8>(), 0..40);
     let request = (any::<u32>(), any::<u32>(), any::<u64>(), data()).prop_map(
-        |(session, cmd, trace, data)| {
+        move |(session, cmd, trace, data)| {
             let mut out = bytes::BytesMut::new();
-            gen1::encode_request(&mut out, session, cmd, trace, &data).unwrap();
+            wire.encode_request(&mut out, session, cmd, trace, &data).unwrap();
             out.to_vec()
         },
     );
-    let response = (any::<u32>(), data()).prop_map(|(session, data)| {
+    let response = (any::<u32>(), data()).prop_map(move |(session, data)| {
         let mut out = bytes::BytesMut::new();
-        gen1::encode_response(&mut out, session, &data).unwrap();
+        wire.encode_response(&mut out, session, &data).unwrap();
         out.to_vec()
     });
-    let short = (0..20u16, data()).prop_map(|(len, data)| [&len.to_be_bytes()[..], &data].concat());
+    let short = (0..20u8, data()).prop_map(move |(len, data)| {
+        let prefix = match wire.generation {
+            Generation::One => vec![0, len],
+            Generation::Two => vec![len, 0, 0, 0],
+        };
+        [&prefix[..], &data].concat()
+    });
     prop_oneof![4 => request, 4 => response, 1 => short, 1 => data()]
 }
+
+/// Gives a stream of a generation, cut and changed, to the target.
+fn cut(first: u8, sizes: &[u8], pieces: &[Vec<u8>], changes: &[(prop::sample::Index, u8)]) {
+    let mut stream = pieces.concat();
+    for (at, byte) in changes {
+        if !stream.is_empty() {
+            let at = at.index(stream.len());
+            stream[at] = *byte;
+        }
+    }
+    frames::check(&[&[first + sizes.len() as u8][..], sizes, &stream].concat());
+}
+
+const ONE: Wire = Wire { generation: Generation::One, hardlimit: 100_000 };
+const TWO: Wire = Wire { generation: Generation::Two, hardlimit: 100_000 };
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
@@ -86,16 +107,11 @@ proptest! {
     #[test]
     fn streams_mean_the_same_however_they_are_cut(
         sizes in vec(any::<u8>(), 0..8),
-        pieces in vec(piece(), 0..12),
+        one in vec(piece(ONE), 0..12),
+        two in vec(piece(TWO), 0..12),
         changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
     ) {
-        let mut stream = pieces.concat();
-        for (at, byte) in changes {
-            if !stream.is_empty() {
-                let at = at.index(stream.len());
-                stream[at] = byte;
-            }
-        }
-        frames::check(&[&[sizes.len() as u8][..], &sizes, &stream].concat());
+        cut(0, &sizes, &one, &changes);
+        cut(8, &sizes, &two, &changes);
     }
 }

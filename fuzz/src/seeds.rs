@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value as Json;
-use silly_cluster::wire::gen1;
+use silly_cluster::wire::{Generation, Wire};
 use silly_cluster::zproto::parse;
 use silly_cluster_fuzz::message::RICH;
 
@@ -38,13 +38,17 @@ fn unhex(text: &Json) -> Option<Vec<u8>> {
 
 /// Streams of frames with two sizes of pieces in front.
 fn frames() -> Vec<Vec<u8>> {
-    let mut out = bytes::BytesMut::from(&[2, 0, 6][..]);
-    let mut streams = vec![out.to_vec()];
-    for size in [0, 1, 5, 300, gen1::MAX_REQUEST_DATA] {
-        let data = vec![b'x'; size];
-        gen1::encode_request(&mut out, 7, 0x0102_0305, 0x1122_3344_5566_7788, &data).unwrap();
-        gen1::encode_response(&mut out, 0x0a0b_0c0d, &data).unwrap();
+    let mut streams = Vec::new();
+    for (generation, first) in [(Generation::One, 2), (Generation::Two, 10)] {
+        let wire = Wire { generation, hardlimit: 100_000 };
+        let mut out = bytes::BytesMut::from(&[first, 0, 6][..]);
         streams.push(out.to_vec());
+        for size in [0, 1, 5, 300, 65_519] {
+            let data = vec![b'x'; size];
+            wire.encode_request(&mut out, 7, 0x0102_0305, 0x1122_3344_5566_7788, &data).unwrap();
+            wire.encode_response(&mut out, 0x0a0b_0c0d, &data).unwrap();
+            streams.push(out.to_vec());
+        }
     }
     streams
 }

@@ -19,8 +19,8 @@ impl Cluster {
     /// its deadline. It is up to the caller to close what is left then and to call
     /// [`end_drain`](Self::end_drain).
     pub fn drain(&mut self, reactor: &mut Reactor, timeout: u64, by_handler: bool) -> Id {
-        for door in self.doors.ids() {
-            self.close_listener(door);
+        for gate in self.gates.ids() {
+            self.close_listener(gate);
         }
         let request = self.requests.insert_with(|id| Request {
             kind: Kind::Drain,

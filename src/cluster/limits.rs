@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::wire::{Generation, Wire};
+
 /// How long half a frame is waited for where connections are not probed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,9 +23,19 @@ pub struct Limits {
     /// Requests in progress beyond which a peer is closed; above `calls`, so that calls which are
     /// waited for never reach it. Sends, and calls whose caller has given up, may.
     pub requests: usize,
+    /// The longest frame of generation 2, without its prefix: a longer message is not sent, and a peer
+    /// that announces one is closed.
+    pub hardlimit: u32,
+    /// The length beyond which a warning says that a frame of generation 2 is long.
+    pub softlimit: u32,
 }
 
 impl Limits {
+    /// How frames are read and written on connections of a generation.
+    pub(super) fn wire(&self, generation: Generation) -> Wire {
+        Wire { generation, hardlimit: self.hardlimit }
+    }
+
     /// How long the rest of a frame is waited for while nothing comes.
     pub(super) fn patience(&self) -> Duration {
         self.keepalive.unwrap_or(PATIENCE)
@@ -38,6 +50,8 @@ impl Default for Limits {
             calls: 1 << 17,
             answers: 64 << 20,
             requests: 1 << 18,
+            hardlimit: 128 << 20,
+            softlimit: 65_535,
         }
     }
 }

@@ -6,17 +6,37 @@ use crate::reactor::socket::Socket;
 use crate::reactor::{Alarm, Reactor};
 use crate::registry::Id;
 use crate::timers::TimerId;
+use crate::wire::Generation;
 
 use super::pace::Pace;
 
+/// How long nothing more may come of what looks like the other generation before it is taken for that.
+const RECOGNITION: Duration = Duration::from_secs(1);
+
 /// How soon a connection whose turn to be read has not come is looked at again.
 const AGAIN: Duration = Duration::from_millis(100);
+
+/// Why a frame has no rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// For so long nothing of it came.
+    Silence(Duration),
+    /// It is none: the other end speaks the other generation.
+    Foreign,
+}
 
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) peer: Id,
     pub(super) socket: Socket,
+    pub(super) generation: Generation,
+    /// Nothing has come of which a frame was made.
+    pub(super) fresh: bool,
+    /// What has come so far are requests of the other generation.
+    foreign: bool,
+    /// The longest frame that a warning was given for.
+    warned: usize,
     /// It came in, instead of having been dialled.
     pub(super) incoming: bool,
     /// Stands in the list of those with bytes to write.
@@ -33,10 +53,14 @@ pub(super) struct Link {
 
 impl Link {
     /// A fresh connection of `peer`.
-    pub(super) fn new(peer: Id, socket: Socket, incoming: bool) -> Link {
+    pub(super) fn new(peer: Id, socket: Socket, generation: Generation, incoming: bool) -> Link {
         Link {
             peer,
             socket,
+            generation,
+            fresh: true,
+            foreign: false,
+            warned: 0,
             incoming,
             dirty: false,
             pace: Pace::new(),
@@ -46,30 +70,69 @@ impl Link {
         }
     }
 
-    /// The socket keeps the beginning of a frame, whose rest is to come before `patience` is over.
-    pub(super) fn expect_rest(&mut self, reactor: &mut Reactor, id: Id, patience: Duration) {
+    /// True when a warning is due for a frame of so many bytes: the first one over the limit, and then
+    /// whenever they have become twice as long, so that a flood of them is none in the log.
+    pub(super) fn is_remarkable(&mut self, len: usize, softlimit: u32) -> bool {
+        let remarkable = self.generation == Generation::Two
+            && len > softlimit as usize
+            && len >= self.warned.saturating_mul(2);
+        if remarkable {
+            self.warned = len;
+        }
+        remarkable
+    }
+
+    /// The socket keeps the beginning of a frame, whose rest is to come before `patience` is over. With
+    /// `foreign` it is requests of the other generation as well, and probably nothing else.
+    pub(super) fn expect_rest(
+        &mut self,
+        reactor: &mut Reactor,
+        id: Id,
+        patience: Duration,
+        foreign: bool,
+    ) {
         self.progress = reactor.now();
+        if foreign && !self.foreign {
+            self.unwatch(reactor);
+        }
+        self.foreign = foreign;
         if self.watch.is_none() {
-            self.arm(reactor, id, patience);
+            self.arm(reactor, id, if foreign { RECOGNITION } else { patience });
         }
     }
 
-    /// The alarm of [`expect_rest`](Self::expect_rest): true when nothing of the rest came in all that time.
-    pub(super) fn is_stalled(&mut self, reactor: &mut Reactor, id: Id, patience: Duration) -> bool {
+    /// The alarm of [`expect_rest`](Self::expect_rest): what is wrong when nothing of the rest came in all
+    /// that time.
+    pub(super) fn is_stalled(
+        &mut self,
+        reactor: &mut Reactor,
+        id: Id,
+        patience: Duration,
+    ) -> Option<Stall> {
+        let (patience, stall) = match self.foreign {
+            true => (RECOGNITION, Stall::Foreign),
+            false => (patience, Stall::Silence(patience)),
+        };
         self.watch = None;
         if !self.socket.keeps_some() {
-            return false;
+            return None;
         }
         if self.socket.is_noted() {
             // Others had this turn's share; the rest may be with the kernel already.
             self.arm(reactor, id, AGAIN);
-            return false;
+            return None;
         }
         let silence = Duration::from_millis(reactor.now().saturating_sub(self.progress));
         if silence < patience {
             self.arm(reactor, id, patience - silence);
+            return None;
         }
-        silence >= patience
+        Some(stall)
+    }
+
+    /// More of a long frame has come.
+    pub(super) fn progress(&mut self, reactor: &Reactor) {
+        self.progress = reactor.now();
     }
 
     fn arm(&mut self, reactor: &mut Reactor, id: Id, wait: Duration) {

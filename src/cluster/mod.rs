@@ -3,13 +3,14 @@
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
 //! - `traffic`: what sockets, dials and deadlines bring.
 //! - `drain`: leaving in order; `stats`: what an operator sees.
-//! - `peer`, `link`, `request`: one of each thing there is; `queue`: requests that wait; `limits`:
+//! - `peer`, `gate`, `link`, `request`: one of each thing there is; `queue`: requests that wait; `limits`:
 //!   the bounds.
 //!
 //! Nothing in here knows Lua, and every way a request can end passes through
 //! [`Cluster::conclude`], so each ends exactly once.
 
 mod drain;
+mod gate;
 pub mod limits;
 mod link;
 mod operations;
@@ -21,14 +22,15 @@ mod stats;
 mod traffic;
 
 use crate::reactor::Reactor;
-use crate::reactor::door::Door;
-use crate::reactor::event::{Event, Span};
+use crate::reactor::arena::Span;
+use crate::reactor::event::{Event, Severity};
 use crate::reason::Reason;
 use crate::registry::{Id, Registry};
 use crate::sessions::Sessions;
-use crate::wire::gen1;
+use crate::wire::TooLarge;
 
 use drain::Drain;
+use gate::Gate;
 use limits::Limits;
 use link::Link;
 use peer::{Peer, State};
@@ -50,7 +52,7 @@ enum Outcome {
 pub struct Cluster {
     peers: Registry<Peer>,
     links: Registry<Link>,
-    doors: Registry<Door>,
+    gates: Registry<Gate>,
     requests: Registry<Request>,
     sessions: Sessions<Id>,
     /// Links with bytes to write.
@@ -161,20 +163,43 @@ impl Cluster {
 
     /// Queues a message on a connection. Its session opens only here, so that sessions count in
     /// the order of the wire.
-    fn transmit(&mut self, link: Id, asker: Option<Id>, message: &Message<'_>) {
-        let Some(known) = self.links.get_mut(link) else { return };
+    fn transmit(
+        &mut self,
+        reactor: &mut Reactor,
+        link: Id,
+        asker: Option<Id>,
+        message: &Message<'_>,
+    ) -> Result<(), TooLarge> {
+        let Some(known) = self.links.get_mut(link) else { return Ok(()) };
+        let wire = self.limits.wire(known.generation);
+        wire.check_request(message.data.len())?;
         let session = match asker {
             Some(request) => self.sessions.open(link.to_bits(), request),
             None => self.sessions.skip(),
         };
         let Message { cmd, trace, data } = *message;
-        // OK because the size was checked before the request was taken in.
-        let _ = gen1::encode_request(known.socket.out(), session, cmd, trace, data);
+        wire.encode_request(known.socket.out(), session, cmd, trace, data)?;
         if let Some(request) = asker.and_then(|asker| self.requests.get_mut(asker)) {
             request.stage = Stage::Asked { session };
         }
         self.totals.requests_sent += 1;
+        self.remark(reactor, link, data.len(), "request to it");
         self.soil(link);
+        Ok(())
+    }
+
+    /// Warns of a long message.
+    fn remark(&mut self, reactor: &mut Reactor, link: Id, size: usize, what: &str) {
+        let softlimit = self.limits.softlimit;
+        if let Some(known) = self.links.get_mut(link)
+            && known.is_remarkable(size, softlimit)
+        {
+            let remote = known.socket.remote();
+            let text = format!(
+                "[cluster] {remote}: a {what} of {size} bytes is over the softlimit of {softlimit}"
+            );
+            reactor.log(Severity::Warning, text);
+        }
     }
 
     /// True when another message may be queued on this connection. A handler's does not wait for

@@ -11,8 +11,9 @@ use crate::reactor::inbox::{Key, Owner};
 use crate::reactor::{Alarm, Reactor, Refusal};
 use crate::reason::Reason;
 use crate::registry::Id;
-use crate::wire::{TooLarge, gen1};
+use crate::wire::{Generation, TooLarge};
 
+use super::gate::Gate;
 use super::limits::Limits;
 use super::peer::{Peer, State};
 use super::request::{Ask, Kind, Request, Stage, Unsent};
@@ -45,8 +46,8 @@ impl Cluster {
     /// that are made from now on.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
-        for door in self.doors.iter() {
-            door.keep_alive(limits.keepalive);
+        for gate in self.gates.iter() {
+            gate.door.keep_alive(limits.keepalive);
         }
         // Where requests wait there may be room now, which the next look at each finds.
         for peer in self.peers.iter().filter(|peer| !peer.is_idle()) {
@@ -64,6 +65,7 @@ impl Cluster {
         reactor: &mut Reactor,
         address: SocketAddr,
         backlog: u32,
+        generation: Generation,
     ) -> Result<Listening, String> {
         let bound = reactor.enter(|| Listener::bind(address, backlog));
         let listener = bound
@@ -71,19 +73,21 @@ impl Cluster {
             .map_err(|error| format!("listen {address}: {}", errno::reason(&error)))?;
         listener.keep_alive(self.limits.keepalive);
         let local = listener.local();
-        let id =
-            self.doors.insert_with(|id| Door::new(listener, reactor.source(Key::Door(id.slot()))));
+        let id = self.gates.insert_with(|id| Gate {
+            door: Door::new(listener, reactor.source(Key::Door(id.slot()))),
+            generation,
+        });
         Ok(Listening { id, local })
     }
 
     /// Stops listening. Connections taken in before stay.
     pub fn close_listener(&mut self, listener: Id) {
-        self.doors.remove(listener);
+        self.gates.remove(listener);
     }
 
     /// Makes a handle, without dialling.
-    pub fn open(&mut self, address: Address) -> Id {
-        self.peers.insert(Peer::outgoing(address))
+    pub fn open(&mut self, address: Address, generation: Generation) -> Id {
+        self.peers.insert(Peer::outgoing(address, generation))
     }
 
     /// Waits for a handle's dial, which is started if there is none. `Sent` when the handle is
@@ -117,14 +121,16 @@ impl Cluster {
         if reactor.is_forked() {
             return Submitted::Refused(Refusal::Forked.to_string().into()); // the socket is shared
         }
-        if let Err(too_large) = gen1::check_request(message.data.len()) {
+        let wire = self.limits.wire(known.generation);
+        if let Err(too_large) = wire.check_request(message.data.len()) {
             return Submitted::Refused(too_large.to_string().into());
         }
         match known.state {
             State::Up { link } if known.is_free(in_handler) && self.has_room(link, in_handler) => {
                 let asker =
                     (kind == Kind::Call).then(|| self.admit(reactor, ask, Stage::Waiting(None)));
-                self.transmit(link, asker, message);
+                // OK because the size was looked at above.
+                let _ = self.transmit(reactor, link, asker, message);
                 return asker.map_or(Submitted::Sent, Submitted::Waiting);
             }
             State::Up { .. } | State::Dialing { .. } => {}
@@ -200,11 +206,13 @@ impl Cluster {
         session: u32,
         answer: Option<&[u8]>,
     ) -> Result<(), TooLarge> {
+        let mut known = self.links.get_mut(link);
+        let generation = known.as_ref().map_or(Generation::default(), |known| known.generation);
+        let wire = self.limits.wire(generation);
         if let Some(data) = answer {
-            gen1::check_response(data.len())?;
+            wire.check_response(data.len())?;
         }
         self.handling = self.handling.saturating_sub(1);
-        let mut known = self.links.get_mut(link);
         if let Some(known) = &mut known {
             known.handling = known.handling.saturating_sub(1);
         }
@@ -213,9 +221,11 @@ impl Cluster {
             self.totals.drops += 1;
             return Ok(());
         };
-        gen1::encode_response(known.socket.out(), session, data)?;
-        self.totals.responses_sent += 1;
+        // Before this one, which may be longer than all that should ever be queued.
         let queued = known.socket.queued();
+        wire.encode_response(known.socket.out(), session, data)?;
+        self.totals.responses_sent += 1;
+        self.remark(reactor, link, data.len(), "response to it");
         self.soil(link);
         if queued > self.limits.answers {
             self.totals.overloads += 1;
@@ -250,8 +260,8 @@ impl Cluster {
     /// Closes everything, as [`close_peer`](Self::close_peer) and
     /// [`close_listener`](Self::close_listener) do.
     pub fn close_all(&mut self, reactor: &mut Reactor) {
-        for door in self.doors.ids() {
-            self.close_listener(door);
+        for gate in self.gates.ids() {
+            self.close_listener(gate);
         }
         for peer in self.peers.ids() {
             self.close_peer(reactor, peer);

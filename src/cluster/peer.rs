@@ -5,6 +5,7 @@ use tokio::task::AbortHandle;
 use crate::net::address::Address;
 use crate::reason::Reason;
 use crate::registry::Id;
+use crate::wire::Generation;
 
 use super::queue::Queue;
 
@@ -34,6 +35,8 @@ struct Failure {
 pub(super) struct Peer {
     /// Where to dial; accepted peers have none.
     pub(super) address: Option<Address>,
+    /// What its connections speak.
+    pub(super) generation: Generation,
     pub(super) state: State,
     of_handlers: Queue,
     ordinary: Queue,
@@ -44,9 +47,10 @@ pub(super) struct Peer {
 
 impl Peer {
     /// A handle that can connect, and will connect again.
-    pub(super) fn outgoing(address: Address) -> Peer {
+    pub(super) fn outgoing(address: Address, generation: Generation) -> Peer {
         Peer {
             address: Some(address),
+            generation,
             state: State::Down,
             of_handlers: Queue::default(),
             ordinary: Queue::default(),
@@ -56,9 +60,10 @@ impl Peer {
     }
 
     /// The handle of a connection that came in, which is yet to be set.
-    pub(super) fn accepted() -> Peer {
+    pub(super) fn accepted(generation: Generation) -> Peer {
         Peer {
             address: None,
+            generation,
             state: State::Down,
             of_handlers: Queue::default(),
             ordinary: Queue::default(),
@@ -124,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_up_to_its_limit_and_a_success_ends_it() {
-        let mut peer = Peer::outgoing("127.0.0.1:1".parse().unwrap());
+        let mut peer = Peer::outgoing("127.0.0.1:1".parse().unwrap(), Generation::One);
         assert_eq!(peer.pausing(0), None);
         let mut now = 0;
         for pause in [50, 100, 200, 400, 500, 500] {

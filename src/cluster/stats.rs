@@ -54,7 +54,7 @@ impl Cluster {
     pub fn stats(&self) -> (Totals, Present) {
         let mut totals = self.totals;
         let mut present = Present {
-            listeners: self.doors.len() as u64,
+            listeners: self.gates.len() as u64,
             handlers: self.handling as u64,
             ..Present::default()
         };

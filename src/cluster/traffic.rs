@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
 use crate::net::connection::Connection;
-use crate::reactor::event::{Event, Span};
+use crate::reactor::arena::Span;
+use crate::reactor::event::{Event, Severity};
 use crate::reactor::inbox::{Dialed, Key};
 use crate::reactor::socket::{Read, Socket};
 use crate::reactor::{Alarm, Reactor};
 use crate::reason::Reason;
 use crate::registry::Id;
-use crate::wire::{Frame, gen1};
+use crate::wire::{Frame, Front, Generation, Head};
 
-use super::link::Link;
+use super::link::{Link, Stall};
 use super::peer::{Peer, State};
 use super::request::{Kind, Request, Stage};
 use super::{Cluster, Message, Outcome};
@@ -22,6 +23,17 @@ use super::{Cluster, Message, Outcome};
 /// microsecond, and whoever asks meanwhile waits for all of them; with fewer, turns would cost more
 /// than what they do.
 const SHARE: usize = 512;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Receipt {
+    /// An event refers to its data.
+    Passed,
+    /// Nobody is told of it.
+    Dropped,
+    /// It was one too much: its connection is gone.
+    Refused,
+}
 
 impl Cluster {
     /// A connection's waker has spoken.
@@ -33,17 +45,18 @@ impl Cluster {
 
     /// A listener's waker has spoken.
     pub fn door_ready(&mut self, reactor: &mut Reactor, slot: u32) {
-        let Some(door) = self.doors.at(slot) else { return };
-        let Some(known) = self.doors.get_mut(door) else { return };
-        for (stream, remote) in known.accept(reactor, Alarm::Door(door)) {
-            self.welcome(reactor, stream, remote);
+        let Some(id) = self.gates.at(slot) else { return };
+        let Some(gate) = self.gates.get_mut(id) else { return };
+        let generation = gate.generation;
+        for (stream, remote) in gate.door.accept(reactor, Alarm::Door(id)) {
+            self.welcome(reactor, stream, remote, generation);
         }
     }
 
     /// A listener that could not accept has rested.
-    pub fn reopen(&mut self, door: Id) {
-        if let Some(door) = self.doors.get(door) {
-            door.note();
+    pub fn reopen(&mut self, gate: Id) {
+        if let Some(gate) = self.gates.get(gate) {
+            gate.door.note();
         }
     }
 
@@ -56,27 +69,35 @@ impl Cluster {
     pub fn look_for_rest(&mut self, reactor: &mut Reactor, link: Id) {
         let patience = self.limits.patience();
         let Some(known) = self.links.get_mut(link) else { return };
-        if known.is_stalled(reactor, link, patience) {
-            self.totals.refused_frames += 1;
-            let text = format!("the rest of a frame has not come for {} s", patience.as_secs());
-            self.refuse(reactor, link, libc::ETIMEDOUT, &text);
+        match known.is_stalled(reactor, link, patience) {
+            Some(Stall::Silence(patience)) => {
+                self.totals.refused_frames += 1;
+                let text = format!("the rest of a frame has not come for {} s", patience.as_secs());
+                self.refuse(reactor, link, libc::ETIMEDOUT, &text);
+            }
+            Some(Stall::Foreign) => self.refuse_foreign(reactor, link),
+            None => {}
         }
     }
 
     /// A handle's dial has ended.
     pub fn dialed(&mut self, reactor: &mut Reactor, peer: Id, dialed: Dialed) {
-        match self.peers.get(peer) {
-            Some(Peer { state: State::Dialing { job, .. }, .. }) if *job == dialed.job => {}
+        let generation = match self.peers.get(peer) {
+            Some(Peer { state: State::Dialing { job, .. }, generation, .. })
+                if *job == dialed.job =>
+            {
+                *generation
+            }
             // Closed meanwhile, or given up: nobody wants this connection.
             _ => return,
-        }
+        };
         match dialed.outcome {
             Ok((stream, remote)) => {
                 let connection = Connection::new(stream, remote);
                 if let Some(limit) = self.limits.keepalive {
                     connection.keep_alive(limit);
                 }
-                let link = self.establish(reactor, peer, connection, false);
+                let link = self.establish(reactor, peer, connection, generation, false);
                 self.totals.connects += 1;
                 if let Some(known) = self.peers.get_mut(peer)
                     && known.succeeded()
@@ -117,7 +138,7 @@ impl Cluster {
 
     /// True while a connection, a listener or a request is there.
     pub fn is_alive(&self) -> bool {
-        !(self.links.is_empty() && self.doors.is_empty() && self.requests.is_empty())
+        !(self.links.is_empty() && self.gates.is_empty() && self.requests.is_empty())
     }
 
     /// Makes `connection` the one of `peer`.
@@ -126,11 +147,12 @@ impl Cluster {
         reactor: &Reactor,
         peer: Id,
         connection: Connection,
+        generation: Generation,
         incoming: bool,
     ) -> Id {
         let link = self.links.insert_with(|id| {
             let source = reactor.source(Key::Link(id.slot()));
-            Link::new(peer, Socket::new(connection, source), incoming)
+            Link::new(peer, Socket::new(connection, source), generation, incoming)
         });
         if let Some(known) = self.peers.get_mut(peer) {
             known.state = State::Up { link };
@@ -139,10 +161,16 @@ impl Cluster {
     }
 
     /// Takes a connection in. It may be gone already, but what it brought is still there.
-    fn welcome(&mut self, reactor: &mut Reactor, stream: TcpStream, remote: SocketAddr) {
+    fn welcome(
+        &mut self,
+        reactor: &mut Reactor,
+        stream: TcpStream,
+        remote: SocketAddr,
+        generation: Generation,
+    ) {
         let connection = Connection::accepted(stream, remote, self.limits.keepalive);
-        let peer = self.peers.insert(Peer::accepted());
-        let link = self.establish(reactor, peer, connection, true);
+        let peer = self.peers.insert(Peer::accepted(generation));
+        let link = self.establish(reactor, peer, connection, generation, true);
         self.totals.accepts += 1;
         reactor.push(Event::Accepted { peer, fd: link.to_bits(), remote });
     }
@@ -165,6 +193,16 @@ impl Cluster {
                         break;
                     }
                 }
+                Read::Part { more } => {
+                    known.progress(reactor);
+                    if more {
+                        break;
+                    }
+                }
+                Read::Message(bytes) => {
+                    self.digest_long(reactor, link, bytes);
+                    break;
+                }
             }
         }
         self.pump(reactor, peer);
@@ -173,82 +211,128 @@ impl Cluster {
     /// Takes the frames out of what has arrived since `start`, no more than `share`, and keeps the
     /// rest for later.
     fn digest(&mut self, reactor: &mut Reactor, link: Id, start: usize, share: &mut usize) {
+        let Some(known) = self.links.get(link) else { return };
+        let wire = self.limits.wire(known.generation);
+        let foreign = known.fresh
+            && reactor.arena.from(start).is_some_and(|first| {
+                self.limits.wire(known.generation.other()).fits(first) && !wire.fits(first)
+            });
         let mut position = start;
         // Up to where events refer to the arena. What nobody is told of must not fill it: it is
         // emptied between turns only, and a turn goes on until there is an event.
         let mut wanted = start;
         loop {
-            let Some(arena) = reactor.arena_from(position) else { return };
+            let Some(arrived) = reactor.arena.from(position) else { return };
             if *share == 0 {
                 if let Some(known) = self.links.get_mut(link) {
-                    known.socket.defer(arena);
+                    known.socket.defer(arrived);
                 }
-                return reactor.truncate_arena(wanted);
+                return reactor.arena.truncate(wanted);
             }
-            let (frame, used) = match gen1::decode(arena) {
-                Ok(Some(decoded)) => decoded,
-                Ok(None) => {
+            let (Frame { head, data }, used) = match wire.decode(arrived) {
+                Ok(Front::Partial(whole)) => {
                     if let Some(known) = self.links.get_mut(link)
-                        && !arena.is_empty()
+                        && !arrived.is_empty()
                     {
-                        known.socket.keep(arena);
-                        known.expect_rest(reactor, link, self.limits.patience());
+                        known.socket.keep(arrived, whole);
+                        known.expect_rest(reactor, link, self.limits.patience(), foreign);
                     }
-                    return reactor.truncate_arena(wanted);
+                    return reactor.arena.truncate(wanted);
                 }
-                Err(violation) => {
-                    let text = violation.to_string();
-                    self.totals.refused_frames += 1;
-                    return self.refuse(reactor, link, libc::EPROTO, &text);
-                }
+                _ if foreign => return self.refuse_foreign(reactor, link),
+                Ok(Front::Frame(frame, used)) => (frame, used),
+                Err(violation) => return self.refuse_bytes(reactor, link, &violation.to_string()),
             };
-            let data = |data: &[u8]| Span {
-                start: position + (data.as_ptr() as usize - arena.as_ptr() as usize),
-                len: data.len(),
-            };
+            let at = position + (data.as_ptr() as usize - arrived.as_ptr() as usize);
+            let data = reactor.arena.span(at, data.len());
             *share -= 1;
-            match frame {
-                Frame::Request { session, cmd, trace, data: body } => {
-                    self.totals.requests_received += 1;
-                    if self.drop_request() {
-                        position += used;
-                        continue;
-                    }
-                    let data = data(body);
-                    let Some(known) = self.links.get_mut(link) else { return };
-                    wanted = position + used;
-                    self.handling += 1;
-                    known.handling += 1;
-                    let (peer, handling) = (known.peer, known.handling);
-                    let fd = link.to_bits();
-                    reactor.push(Event::Request { peer, fd, session, cmd, trace, data });
-                    if handling > self.limits.requests {
-                        self.totals.overloads += 1;
-                        let text = format!("{handling} of its requests are unfinished");
-                        return self.refuse(reactor, link, libc::ENOBUFS, &text);
-                    }
+            position += used;
+            match self.receive(reactor, link, head, data) {
+                Receipt::Passed => wanted = position,
+                Receipt::Dropped => {}
+                Receipt::Refused => return,
+            }
+        }
+    }
+    /// Takes in a message that was gathered because of its length.
+    fn digest_long(&mut self, reactor: &mut Reactor, link: Id, bytes: Vec<u8>) {
+        let Some(known) = self.links.get(link) else { return };
+        match self.limits.wire(known.generation).decode(&bytes) {
+            Ok(Front::Frame(Frame { head, data }, _)) => {
+                let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
+                let len = data.len();
+                let data = reactor.arena.adopt(bytes, start, len);
+                self.receive(reactor, link, head, data);
+            }
+            // Its length is as its prefix says: that is how it was gathered.
+            Ok(Front::Partial(_)) => {}
+            Err(violation) => self.refuse_bytes(reactor, link, &violation.to_string()),
+        }
+    }
+
+    /// Takes in one message.
+    fn receive(&mut self, reactor: &mut Reactor, link: Id, head: Head, data: Span) -> Receipt {
+        let Some(known) = self.links.get_mut(link) else { return Receipt::Refused };
+        known.fresh = false;
+        match head {
+            Head::Request { session, cmd, trace } => {
+                self.totals.requests_received += 1;
+                self.remark(reactor, link, data.len(), "request from it");
+                if self.drop_request() {
+                    return Receipt::Dropped;
                 }
-                Frame::Response { session, data: body } => {
-                    let data = data(body);
-                    match self.sessions.complete(link.to_bits(), session) {
-                        Some(asker) => {
-                            wanted = position + used;
-                            self.totals.responses_received += 1;
-                            self.conclude(reactor, asker, Outcome::Answer(data));
-                        }
-                        None => self.totals.strays += 1,
+                let Some(known) = self.links.get_mut(link) else { return Receipt::Refused };
+                self.handling += 1;
+                known.handling += 1;
+                let (peer, handling) = (known.peer, known.handling);
+                let fd = link.to_bits();
+                reactor.push(Event::Request { peer, fd, session, cmd, trace, data });
+                if handling > self.limits.requests {
+                    self.totals.overloads += 1;
+                    let text = format!("{handling} of its requests are unfinished");
+                    self.refuse(reactor, link, libc::ENOBUFS, &text);
+                    return Receipt::Refused;
+                }
+                Receipt::Passed
+            }
+            Head::Response { session } => {
+                self.remark(reactor, link, data.len(), "response from it");
+                match self.sessions.complete(link.to_bits(), session) {
+                    Some(asker) => {
+                        self.totals.responses_received += 1;
+                        self.conclude(reactor, asker, Outcome::Answer(data));
+                        Receipt::Passed
+                    }
+                    None => {
+                        self.totals.strays += 1;
+                        Receipt::Dropped
                     }
                 }
             }
-            position += used;
         }
+    }
+
+    /// Closes a connection because what came is no frame.
+    fn refuse_bytes(&mut self, reactor: &mut Reactor, link: Id, why: &str) {
+        self.totals.refused_frames += 1;
+        self.refuse(reactor, link, libc::EPROTO, why);
+    }
+
+    /// Closes a connection because its other end speaks the other generation.
+    fn refuse_foreign(&mut self, reactor: &mut Reactor, link: Id) {
+        let Some(known) = self.links.get(link) else { return };
+        let (own, other) = (known.generation.number(), known.generation.other().number());
+        let text = format!(
+            "it speaks generation {other} of the wire, and this end generation {own}; the option wire must be the same on both"
+        );
+        self.refuse_bytes(reactor, link, &text);
     }
 
     /// Closes a connection because of what its other end does.
     pub(super) fn refuse(&mut self, reactor: &mut Reactor, link: Id, errno: i32, why: &str) {
         if let Some(known) = self.links.get(link) {
             let remote = known.socket.remote();
-            reactor.log(format!("[cluster] closing {remote}: {why}"));
+            reactor.log(Severity::Error, format!("[cluster] closing {remote}: {why}"));
         }
         self.break_off(reactor, link, errno);
     }
@@ -277,7 +361,12 @@ impl Cluster {
             if let Some(unsent) = unsent {
                 let message = Message { cmd: unsent.cmd, trace: unsent.trace, data: &unsent.data };
                 let asker = (kind == Kind::Call).then_some(first);
-                self.transmit(link, asker, &message);
+                if let Err(too_large) = self.transmit(reactor, link, asker, &message) {
+                    // The limit was lowered meanwhile.
+                    let why = Reason::from(too_large.to_string());
+                    self.conclude(reactor, first, Outcome::Failure(why));
+                    continue;
+                }
             }
             if kind != Kind::Call {
                 self.conclude(reactor, first, Outcome::Done);

@@ -10,46 +10,60 @@ use crate::cluster::limits::Limits;
 use crate::cluster::{Present, Submitted, Totals};
 use crate::net::address::{Address, parse_listen};
 use crate::registry::Id;
+use crate::wire::Generation;
 
 use super::time::milliseconds;
 use super::{Shared, slot};
 
+/// The generation of a number that the Lua files have checked.
+fn generation(number: u8) -> Generation {
+    Generation::from_number(number).unwrap_or_default()
+}
+
 /// Adds the functions to the native table.
 pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
-    // limit(keepalive in seconds or nil, highwater, maxcalls, maxanswers, maxrequests)
+    // limit{keepalive = seconds or nil, highwater =, maxcalls =, maxanswers =, maxrequests =,
+    // hardlimit =, softlimit =}
     let shared = Rc::clone(node);
-    let limit = move |_: &Lua, (keepalive, highwater, calls, answers, requests)| {
-        let keepalive: Option<u64> = keepalive;
-        let keepalive = keepalive.map(Duration::from_secs);
-        let limits = Limits { keepalive, highwater, calls, answers, requests };
+    let limit = move |_: &Lua, bounds: Table| {
+        let keepalive: Option<u64> = bounds.raw_get("keepalive")?;
+        let limits = Limits {
+            keepalive: keepalive.map(Duration::from_secs),
+            highwater: bounds.raw_get("highwater")?,
+            calls: bounds.raw_get("maxcalls")?,
+            answers: bounds.raw_get("maxanswers")?,
+            requests: bounds.raw_get("maxrequests")?,
+            hardlimit: bounds.raw_get("hardlimit")?,
+            softlimit: bounds.raw_get("softlimit")?,
+        };
         shared.borrow_mut().rooms.cluster.set_limits(limits);
         Ok(())
     };
     core.raw_set("limit", lua.create_function(limit)?)?;
 
-    // listen(address, backlog): id and bound address; or nil, message, and whether the address
+    // listen(address, backlog, wire): id and bound address; or nil, message, and whether the address
     // itself is malformed.
     let shared = Rc::clone(node);
-    let listen = move |_: &Lua, (address, backlog): (LuaString, u32)| {
+    let listen = move |_: &Lua, (address, backlog, wire): (LuaString, u32, u8)| {
         let address = match parse_listen(&address.to_string_lossy()) {
             Ok(address) => address,
             Err(error) => return Ok((None, error.to_string(), true)),
         };
         let mut node = shared.borrow_mut();
         let node = &mut *node;
-        Ok(match node.rooms.cluster.listen(&mut node.reactor, address, backlog) {
+        Ok(match node.rooms.cluster.listen(&mut node.reactor, address, backlog, generation(wire)) {
             Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
             Err(why) => (None, why, false),
         })
     };
     core.raw_set("listen", lua.create_function(listen)?)?;
 
-    // open(address): a handle's id and slot, without dialling; or nil and what is malformed.
+    // open(address, wire): a handle's id and slot, without dialling; or nil and what is malformed.
     let shared = Rc::clone(node);
-    let open = move |_: &Lua, address: LuaString| {
+    let open = move |_: &Lua, (address, wire): (LuaString, u8)| {
         Ok(match address.to_string_lossy().parse::<Address>() {
             Ok(address) => {
-                let peer = shared.borrow_mut().rooms.cluster.open(address);
+                let peer = shared.borrow_mut().rooms.cluster.open(address, generation(wire));
                 (Some(peer.to_bits()), Some(slot(peer)), None)
             }
             Err(error) => (None, None, Some(error.to_string())),

@@ -6,7 +6,7 @@ use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Result, Table};
 
 use crate::node::Node;
-use crate::reactor::event::Event;
+use crate::reactor::event::{Event, Severity};
 use crate::registry::Id;
 
 use super::{slot, trace};
@@ -143,12 +143,12 @@ pub(super) fn lay_out(event: &Event, node: &Node, text: &mut String) -> Parcel {
             parcel(CLOSED, &[place(peer), *errno as u64], Middle::Nothing, None)
         }
         Event::Request { peer, fd, session, cmd, trace, data } => {
-            let data: *const [u8] = node.reactor.bytes(*data);
+            let data: *const [u8] = node.reactor.arena.get(*data);
             let numbers = [place(peer), *fd, u64::from(*session), u64::from(*cmd)];
             parcel(REQUEST, &numbers, Middle::Trace(*trace), Some(data))
         }
         Event::Reply { request, data } => {
-            let data: *const [u8] = node.reactor.bytes(*data);
+            let data: *const [u8] = node.reactor.arena.get(*data);
             parcel(REPLY, &[place(request)], Middle::Nothing, Some(data))
         }
         Event::Done { request } => parcel(DONE, &[place(request)], Middle::True, None),
@@ -166,9 +166,13 @@ pub(super) fn lay_out(event: &Event, node: &Node, text: &mut String) -> Parcel {
         Event::StreamDialed { attempt } => {
             parcel(STREAM_DIALED, &[place(attempt)], Middle::Nothing, None)
         }
-        Event::Log { text } => {
+        Event::Log { severity, text } => {
             let text: *const [u8] = text.as_bytes();
-            parcel(LOG, &[], Middle::Nothing, Some(text))
+            let level = match severity {
+                Severity::Warning => 2,
+                Severity::Error => 3,
+            };
+            parcel(LOG, &[level], Middle::Nothing, Some(text))
         }
         Event::Signal { number } => parcel(SIGNAL, &[*number as u64], Middle::Nothing, None),
     }

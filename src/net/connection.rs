@@ -3,7 +3,8 @@
 //! It is separate from what the bytes mean so that every protocol shares it. There is no read
 //! buffer per connection: bytes are read straight into the caller's arena, and only the beginning
 //! of a message whose rest has not arrived is kept here. Ten thousand idle connections therefore
-//! hold no buffers at all.
+//! hold no buffers at all. A message that is longer than a read is gathered here, so that it is not
+//! copied with each part that comes; its memory follows what has come, not what was announced.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,10 @@ use super::listener::INHERITED;
 /// larger lets one busy connection hold up the others for longer.
 pub const READ_CHUNK: usize = 64 * 1024;
 
+/// How much is written at a time before others get their turn; the other end may take it as fast as it
+/// is written.
+const WRITE_SHARE: usize = 1024 * 1024;
+
 /// An output buffer that has grown beyond this is given back once it is empty, so that a burst
 /// does not stay resident for the life of the connection.
 const KEEP_CAPACITY: usize = 16 * 1024;
@@ -32,6 +37,10 @@ const KEEP_CAPACITY: usize = 16 * 1024;
 pub enum Arrival {
     /// Bytes were appended to the arena; `more` when the kernel probably holds further ones.
     Bytes { more: bool },
+    /// So many bytes of a long message have come.
+    Part { count: usize, more: bool },
+    /// The last so many of them: it can be taken with [`take_message`](Connection::take_message).
+    Message { count: usize },
     /// The other end has finished in order.
     End,
 }
@@ -42,6 +51,8 @@ pub struct Connection {
     stream: TcpStream,
     remote: SocketAddr,
     partial: Vec<u8>,
+    /// How long the message is whose beginning is kept, as far as it is known.
+    whole: usize,
     out: BytesMut,
     received: u64,
     sent: u64,
@@ -77,6 +88,7 @@ impl Connection {
             stream,
             remote,
             partial: Vec::new(),
+            whole: 0,
             out: BytesMut::new(),
             received: 0,
             sent: 0,
@@ -106,14 +118,17 @@ impl Connection {
     }
 
     /// Reads once, appending to `arena` first what was kept by [`keep`](Self::keep) and then what
-    /// has just arrived. Nothing is appended when nothing can be read; the context's waker is then
-    /// woken when something can.
+    /// has just arrived; unless that is the rest of a long message. Nothing is appended when nothing
+    /// can be read; the context's waker is then woken when something can.
     pub fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         arena: &mut Vec<u8>,
     ) -> Poll<io::Result<Arrival>> {
         ready!(self.stream.poll_read_ready(cx))?;
+        if self.whole > READ_CHUNK {
+            return self.poll_gather(cx);
+        }
         let start = arena.len();
         arena.extend_from_slice(&self.partial);
         arena.reserve(READ_CHUNK);
@@ -124,7 +139,7 @@ impl Connection {
         };
         match outcome {
             Poll::Ready(Ok(count)) if count > 0 => {
-                self.partial = Vec::new();
+                self.take_message();
                 self.received += count as u64;
                 Poll::Ready(Ok(Arrival::Bytes { more: count == READ_CHUNK }))
             }
@@ -136,9 +151,37 @@ impl Connection {
         }
     }
 
-    /// Keeps the beginning of an unfinished message; the next read puts it back in front.
-    pub fn keep(&mut self, unfinished: &[u8]) {
+    /// Reads more of a long message, and nothing of what comes after it.
+    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>> {
+        let left = self.whole - self.partial.len();
+        let share = left.min(READ_CHUNK);
+        if self.partial.capacity() - self.partial.len() < share {
+            // Doubles, like any vector, but never beyond the message.
+            self.partial.reserve_exact(left.min(self.partial.len().max(share)));
+        }
+        let mut room = (&mut self.partial).limit(share);
+        let count = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))?;
+        if count == 0 {
+            return Poll::Ready(Ok(Arrival::End));
+        }
+        self.received += count as u64;
+        Poll::Ready(Ok(match count == left {
+            true => Arrival::Message { count },
+            false => Arrival::Part { count, more: count == share },
+        }))
+    }
+
+    /// Keeps the beginning of an unfinished message, which will have at least `whole` bytes; the next
+    /// read puts it back in front.
+    pub fn keep(&mut self, unfinished: &[u8], whole: usize) {
         self.partial = unfinished.to_vec();
+        self.whole = whole;
+    }
+
+    /// Takes what is kept away.
+    pub fn take_message(&mut self) -> Vec<u8> {
+        self.whole = 0;
+        std::mem::take(&mut self.partial)
     }
 
     /// True while it keeps some.
@@ -148,7 +191,7 @@ impl Connection {
 
     /// Puts what was kept back into the arena, without reading.
     pub fn recall(&mut self, arena: &mut Vec<u8>) -> Arrival {
-        arena.extend_from_slice(&std::mem::take(&mut self.partial));
+        arena.extend_from_slice(&self.take_message());
         Arrival::Bytes { more: false }
     }
 
@@ -163,10 +206,14 @@ impl Connection {
         self.out.len()
     }
 
-    /// Writes until the queue is empty or the kernel's buffer is full; in the second case the
-    /// context's waker is woken when there is room again.
+    /// Writes until the queue is empty, or the kernel's buffer is full: the context's waker is then
+    /// woken when there is room again. Ready with something queued still when this was its share.
     pub fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let end = self.sent + WRITE_SHARE as u64;
         while !self.out.is_empty() {
+            if self.sent >= end {
+                return Poll::Ready(Ok(()));
+            }
             let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use crate::net::errno;
 use crate::net::listener::Listener;
 
+use super::event::Severity;
 use super::inbox::Source;
 use super::{Alarm, Reactor};
 
@@ -71,7 +72,8 @@ impl Door {
                     if !std::mem::replace(&mut self.troubled, true) {
                         let local = self.listener.local();
                         let why = errno::reason(&error);
-                        reactor.log(format!("[silly] accept on {local}: {why}"));
+                        let text = format!("[silly] accept on {local}: {why}");
+                        reactor.log(Severity::Error, text);
                     }
                     let pause = if taken.is_empty() { ACCEPT_PAUSE } else { ACCEPT_BREATH };
                     reactor.arm(pause, retry);

@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use crate::reason::Reason;
 use crate::registry::Id;
 
-/// Bytes in the turn's arena.
+use super::arena::Span;
+
+/// How much an operator wants to know something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    pub start: usize,
-    pub len: usize,
+pub enum Severity {
+    /// All is well, but probably not as it was meant.
+    Warning,
+    /// Something was lost or cut off.
+    Error,
 }
 
 /// One thing that happened.
@@ -41,8 +45,8 @@ pub enum Event {
     StreamReady { stream: Id },
     /// A task's wait for a connection of plain TCP is over.
     StreamDialed { attempt: Id },
-    /// Something went wrong that no task waits to hear, and an operator wants to know.
-    Log { text: Box<str> },
+    /// Something that no task waits to hear, and an operator wants to know.
+    Log { severity: Severity, text: Box<str> },
     /// A signal that this state watches has come, once or several times.
     Signal { number: i32 },
 }

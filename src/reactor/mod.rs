@@ -8,6 +8,7 @@
 //! ours, and a forked child that finds itself with its parent's runtime is told so.
 
 mod alarms;
+pub mod arena;
 mod beacon;
 mod bell;
 pub mod clock;
@@ -38,22 +39,16 @@ use crate::registry::Registry;
 use crate::timers::Timers;
 
 use alarms::Timer;
+use arena::Arena;
 use beacon::Beacon;
 use bell::Bell;
 use clock::Clock;
-use event::{Event, Span};
+use event::{Event, Severity};
 use inbox::{Dialed, Inbox, Key, LookedUp, Mail, Source};
 use job::Jobs;
 
 pub use alarms::Alarm;
 pub use refusal::Refusal;
-
-/// Reading stops for this turn once so much has arrived; the rest is read in the next one. More
-/// would hold Lua up with one batch, less would cost a system call per few messages.
-const ARENA_LIMIT: usize = 1024 * 1024;
-
-/// The arena's memory beyond this is given back after the turn that needed it.
-const ARENA_KEEP: usize = 256 * 1024;
 
 /// What the reactor drives: the owner of the sockets.
 pub trait Driver {
@@ -87,9 +82,10 @@ pub struct Reactor {
     deadlines: Timers<Alarm>,
     timers: Registry<Timer>,
     events: VecDeque<Event>,
-    arena: Vec<u8>,
+    /// What the turn has read, for its events to refer to.
+    pub arena: Arena,
     /// The arena of the last turn before the end; see [`Reactor::retire_arena`].
-    retired: Vec<u8>,
+    retired: Arena,
     inbox: Arc<Inbox>,
     mail: Mail,
     resolver: Resolver,
@@ -115,8 +111,8 @@ impl Reactor {
             deadlines: Timers::new(),
             timers: Registry::default(),
             events: VecDeque::new(),
-            arena: Vec::new(),
-            retired: Vec::new(),
+            arena: Arena::default(),
+            retired: Arena::default(),
             inbox: Arc::default(),
             mail: Mail::default(),
             resolver: Resolver::default(),
@@ -141,9 +137,9 @@ impl Reactor {
         self.ring();
     }
 
-    /// Queues a line for the log, at the level of errors.
-    pub fn log(&mut self, text: String) {
-        self.push(Event::Log { text: text.into() });
+    /// Queues a line for the log.
+    pub fn log(&mut self, severity: Severity, text: String) {
+        self.push(Event::Log { severity, text: text.into() });
     }
 
     /// The next event. A timer cancelled after it fired is passed over here.
@@ -159,34 +155,12 @@ impl Reactor {
         }
     }
 
-    /// The bytes that an event of the last turn refers to; they stay until the next turn.
-    pub fn bytes(&self, span: Span) -> &[u8] {
-        // OK because spans are made from the arena and it shrinks only between turns, when no
-        // event is left.
-        self.arena.get(span.start..span.start + span.len).unwrap_or_default()
-    }
-
-    /// What the arena holds from a place on.
-    pub fn arena_from(&self, start: usize) -> Option<&[u8]> {
-        self.arena.get(start..)
-    }
-
-    /// Cuts the arena off: what stood behind was kept elsewhere.
-    pub fn truncate_arena(&mut self, end: usize) {
-        self.arena.truncate(end);
-    }
-
     /// Leaves the bytes of the last turn where they are for good: the end may come in a finaliser,
     /// while an event's bytes are being copied.
     pub fn retire_arena(&mut self) {
         if self.retired.is_empty() {
             self.retired = std::mem::take(&mut self.arena);
         }
-    }
-
-    /// Where reads of this turn go; `None` once the turn has read its fill.
-    pub fn arena(&mut self) -> Option<&mut Vec<u8>> {
-        (self.arena.len() < ARENA_LIMIT).then_some(&mut self.arena)
     }
 
     // ---- sources and jobs
@@ -248,7 +222,6 @@ impl Reactor {
             return Ok(());
         }
         self.arena.clear();
-        self.arena.shrink_to(ARENA_KEEP);
         let until = wait.map(|wait| {
             let now = Instant::now();
             now.checked_add(wait).unwrap_or_else(|| now + Duration::from_secs(365 * 24 * 3600))

@@ -36,13 +36,17 @@ enum Phase {
 }
 
 /// What one look at a socket found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Read {
     /// Nothing now; its waker will speak.
     Nothing,
     /// Bytes stand in the arena from `start` on. With `more` the kernel probably holds further
     /// ones, but others come first: it is looked after again in the next turn.
     Bytes { start: usize, more: bool },
+    /// More of a long message has come, and will be gathered until all of it has.
+    Part { more: bool },
+    /// A long message, all of it.
+    Message(Vec<u8>),
     /// It is over, with the system's number of the reason; 0: the other end finished in order.
     End { errno: i32 },
 }
@@ -111,12 +115,16 @@ impl Socket {
     /// Writes what it can of what is queued. A failure is only noted: what the other end sent
     /// before it went is still to be read.
     pub fn write(&mut self) {
-        if self.failure.is_none()
-            && let Poll::Ready(Err(error)) =
-                self.connection.poll_write(&mut Context::from_waker(&self.waker))
-        {
-            self.failure = Some(errno::number(&error));
-            self.source.note();
+        if self.failure.is_some() {
+            return;
+        }
+        match self.connection.poll_write(&mut Context::from_waker(&self.waker)) {
+            Poll::Ready(Err(error)) => {
+                self.failure = Some(errno::number(&error));
+                self.source.note();
+            }
+            Poll::Ready(Ok(())) if self.connection.queued() > 0 => self.source.note(),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
         }
     }
 
@@ -140,7 +148,7 @@ impl Socket {
     /// Reads once into the arena, or in a later turn when this one has read its fill. What arrives
     /// after the script has closed it is thrown away.
     pub fn read(&mut self, reactor: &mut Reactor) -> Read {
-        let Some(arena) = reactor.arena() else {
+        let Some(arena) = reactor.arena.room() else {
             self.source.note();
             return Read::Nothing;
         };
@@ -168,12 +176,25 @@ impl Socket {
                 }
                 Read::Bytes { start, more }
             }
+            (Poll::Ready(Ok(Arrival::Part { count, more })), _) => {
+                reactor.arena.charge(count);
+                if more {
+                    self.source.note();
+                }
+                Read::Part { more }
+            }
+            (Poll::Ready(Ok(Arrival::Message { count })), _) => {
+                reactor.arena.charge(count);
+                self.source.note();
+                Read::Message(self.connection.take_message())
+            }
         }
     }
 
-    /// Keeps the beginning of an unfinished message; the next read puts it back in front.
-    pub fn keep(&mut self, unfinished: &[u8]) {
-        self.connection.keep(unfinished);
+    /// Keeps the beginning of an unfinished message of at least `whole` bytes; the next read puts it
+    /// back in front, or gathers what is missing.
+    pub fn keep(&mut self, unfinished: &[u8], whole: usize) {
+        self.connection.keep(unfinished, whole);
     }
 
     /// True while it keeps some and waits for the rest.
@@ -189,7 +210,7 @@ impl Socket {
     /// Puts off what has been read and not been looked at: the next turn brings it again, before
     /// anything else is read.
     pub fn defer(&mut self, unread: &[u8]) {
-        self.connection.keep(unread);
+        self.connection.keep(unread, 0);
         self.deferred = true;
         self.source.note();
     }
@@ -198,6 +219,7 @@ impl Socket {
     pub fn close(&mut self, reactor: &mut Reactor, limit: Alarm) {
         if self.is_open() {
             self.phase = Phase::Flushing { limit: reactor.arm(CLOSE_LIMIT, limit) };
+            self.connection.take_message(); // or its rest would be waited for
             self.source.note();
         }
     }

@@ -111,7 +111,8 @@ impl Tcp {
                 }
             }
             match known.socket.read(reactor) {
-                Read::Nothing => return,
+                // Nothing is gathered here, since nothing is kept.
+                Read::Nothing | Read::Part { .. } | Read::Message(_) => return,
                 Read::End { errno } => return self.end(reactor, link, errno),
                 Read::Bytes { start, more } => {
                     self.take_in(reactor, link, start);
@@ -128,11 +129,11 @@ impl Tcp {
         let Some(known) = self.links.get(link) else { return };
         let id = known.stream;
         if let Some(stream) = self.streams.get_mut(id)
-            && let Some(arrived) = reactor.arena_from(start)
+            && let Some(arrived) = reactor.arena.from(start)
         {
             stream.input.append(arrived);
         }
-        reactor.truncate_arena(start);
+        reactor.arena.truncate(start);
         self.call(reactor, id);
     }
 

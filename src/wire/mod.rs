@@ -8,32 +8,197 @@
 use std::error::Error;
 use std::fmt;
 
-pub mod gen1;
+use bytes::BytesMut;
+
+mod gen1;
+mod gen2;
 
 /// The bit of the session field that tells a response from a request.
 const RESPONSE_BIT: u32 = 0x8000_0000;
 
-/// One message, borrowed from the bytes it was read from.
+/// What a response carries besides its data, in every generation, and so the least length of a frame.
+const RESPONSE_FIELDS: usize = 4;
+/// What a request carries besides its data.
+const REQUEST_FIELDS: usize = 16;
+
+/// What a message says besides its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame<'a> {
+pub enum Head {
     /// A call, or a message to which no answer is awaited: the wire does not tell them apart.
     Request {
         /// The number the response must carry; 31 bits, chosen by the requester.
         session: u32,
-        /// Which message of the schema `data` holds.
+        /// Which message of the schema the data holds.
         cmd: u32,
         /// The requester's trace id, passed on unread.
         trace: u64,
-        /// The marshalled message.
-        data: &'a [u8],
     },
     /// The answer to a request of this end.
     Response {
         /// The number of the request, without the response bit.
         session: u32,
-        /// The marshalled answer.
-        data: &'a [u8],
     },
+}
+
+/// One message, borrowed from the bytes it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What kind of message it is, and whose.
+    pub head: Head,
+    /// The marshalled message.
+    pub data: &'a [u8],
+}
+
+/// What stands at the start of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front<'a> {
+    /// A frame, and how many bytes it took.
+    Frame(Frame<'a>, usize),
+    /// The beginning of one that has at least so many bytes in all.
+    Partial(usize),
+}
+
+/// Which protocol two ends have agreed on. It is configured on both, and never negotiated: the wire
+/// has no room for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Generation {
+    /// Lengths of two bytes, as documented.
+    #[default]
+    One,
+    /// Lengths of four bytes.
+    Two,
+}
+
+impl Generation {
+    /// The generation of a number that a script gives.
+    pub fn from_number(number: u8) -> Option<Generation> {
+        match number {
+            1 => Some(Self::One),
+            2 => Some(Self::Two),
+            _ => None,
+        }
+    }
+
+    /// The number that scripts know it by.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+
+    /// The one that it could be mistaken for.
+    pub fn other(self) -> Generation {
+        match self {
+            Self::One => Self::Two,
+            Self::Two => Self::One,
+        }
+    }
+}
+
+/// A generation with the length that a frame of it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// How frames are laid out.
+    pub generation: Generation,
+    /// The longest frame of generation 2, without its prefix. Generation 1 has a limit of its own.
+    pub hardlimit: u32,
+}
+
+impl Wire {
+    /// Reads the frame at the start of `input`. Nothing is copied and nothing is allocated.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] as soon as the bytes at hand show it; for a length that no frame has, that is
+    /// once the prefix is here.
+    pub fn decode(self, input: &[u8]) -> Result<Front<'_>, Violation> {
+        match self.generation {
+            Generation::One => gen1::decode(input),
+            Generation::Two => gen2::decode(input, self.hardlimit),
+        }
+    }
+
+    /// Appends a request to `out`. Of `session` the low 31 bits are used.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_request`](Self::check_request); `out` is then as it was.
+    pub fn encode_request(
+        self,
+        out: &mut BytesMut,
+        session: u32,
+        cmd: u32,
+        trace: u64,
+        data: &[u8],
+    ) -> Result<(), TooLarge> {
+        self.check_request(data.len())?;
+        match self.generation {
+            Generation::One => gen1::encode_request(out, session, cmd, trace, data),
+            Generation::Two => gen2::encode_request(out, session, cmd, trace, data),
+        }
+        Ok(())
+    }
+
+    /// Appends the response to the request numbered `session` to `out`.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_response`](Self::check_response); `out` is then as it was.
+    pub fn encode_response(
+        self,
+        out: &mut BytesMut,
+        session: u32,
+        data: &[u8],
+    ) -> Result<(), TooLarge> {
+        self.check_response(data.len())?;
+        match self.generation {
+            Generation::One => gen1::encode_response(out, session, data),
+            Generation::Two => gen2::encode_response(out, session, data),
+        }
+        Ok(())
+    }
+
+    /// Whether a request can carry `size` bytes of data.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`] when it cannot.
+    pub fn check_request(self, size: usize) -> Result<(), TooLarge> {
+        self.check(size, REQUEST_FIELDS, "request")
+    }
+
+    /// Whether a response can carry `size` bytes of data.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`] when it cannot.
+    pub fn check_response(self, size: usize) -> Result<(), TooLarge> {
+        self.check(size, RESPONSE_FIELDS, "response")
+    }
+
+    fn check(self, size: usize, fields: usize, what: &'static str) -> Result<(), TooLarge> {
+        let longest = match self.generation {
+            Generation::One => gen1::LONGEST,
+            Generation::Two => self.hardlimit as usize,
+        };
+        let limit = longest.saturating_sub(fields);
+        if size > limit { Err(TooLarge { size, limit, what }) } else { Ok(()) }
+    }
+
+    /// Whether these bytes are nothing but whole requests, and at least one. What a stranger sends first
+    /// is that for one generation at most, give or take a coincidence in four bytes.
+    pub fn fits(self, mut input: &[u8]) -> bool {
+        while let Ok(Front::Frame(Frame { head: Head::Request { .. }, .. }, used)) =
+            self.decode(input)
+        {
+            input = input.get(used..).unwrap_or_default();
+            if input.is_empty() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// Bytes no well-behaved peer sends. The connection they came on cannot be read any further,
@@ -55,15 +220,28 @@ pub enum Violation {
         /// The least a request needs.
         least: usize,
     },
+    /// The length prefix is over the hard limit.
+    LongFrame {
+        /// The length the peer announced.
+        len: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, len, least) = match self {
-            Self::ShortFrame { len, least } => ("frame", len, least),
-            Self::ShortRequest { len, least } => ("request", len, least),
-        };
-        write!(f, "{what} with a length of {len}, which must be at least {least}")
+        match self {
+            Self::ShortFrame { len, least } => {
+                write!(f, "frame with a length of {len}, which must be at least {least}")
+            }
+            Self::ShortRequest { len, least } => {
+                write!(f, "request with a length of {len}, which must be at least {least}")
+            }
+            Self::LongFrame { len, most } => {
+                write!(f, "frame with a length of {len}, which is over the hardlimit of {most}")
+            }
+        }
     }
 }
 
@@ -89,22 +267,4 @@ impl fmt::Display for TooLarge {
 impl Error for TooLarge {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_give_the_numbers() {
-        assert_eq!(
-            Violation::ShortFrame { len: 3, least: 4 }.to_string(),
-            "frame with a length of 3, which must be at least 4"
-        );
-        assert_eq!(
-            Violation::ShortRequest { len: 15, least: 16 }.to_string(),
-            "request with a length of 15, which must be at least 16"
-        );
-        assert_eq!(
-            TooLarge { size: 65520, limit: 65519, what: "request" }.to_string(),
-            "request data of 65520 bytes is over the limit of 65519"
-        );
-    }
-}
+mod tests;

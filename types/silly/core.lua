@@ -130,27 +130,25 @@ function core.cancel_sleep(slot) end
 -- The cluster -----------------------------------------------------------------------------------
 
 --- Sets the bounds, for all connections.
----@param keepalive integer? seconds; nil: never
----@param highwater integer bytes
----@param maxcalls integer
----@param maxanswers integer bytes
----@param maxrequests integer
-function core.limit(keepalive, highwater, maxcalls, maxanswers, maxrequests) end
+---@param bounds {keepalive: integer?, highwater: integer, maxcalls: integer, maxanswers: integer, maxrequests: integer, hardlimit: integer, softlimit: integer} as serve takes them; without keepalive: never
+function core.limit(bounds) end
 
 --- Listens.
 ---@param address string
 ---@param backlog integer
+---@param wire integer the generation
 ---@return integer? id
 ---@return string bound the address; without an id why not
 ---@return boolean malformed whether the address itself is
-function core.listen(address, backlog) end
+function core.listen(address, backlog, wire) end
 
 --- A handle for an address, without dialling.
 ---@param address string
+---@param wire integer the generation
 ---@return integer? id
 ---@return integer? slot
 ---@return string? problem what is malformed in it
-function core.open(address) end
+function core.open(address, wire) end
 
 --- Waits for a handle's dial.
 ---@param peer integer its id

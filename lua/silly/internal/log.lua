@@ -49,7 +49,7 @@ function log.because(problem)
 	return problem and "because: " .. tostring(problem) or "and no reason"
 end
 
-loop.on(core.events.LOG, function(text)
+loop.on(core.events.LOG, function(level, text)
 	log.record(log.ERROR, text)
 end)
 

@@ -25,14 +25,16 @@ local by_slot = {}
 --- The same for others to look at: a function in between would be felt in every message.
 peers.by_slot = by_slot
 
---- Shared handles by address, until they are closed.
----@type table<string, silly.net.cluster.peer>
-local shared = {}
+--- Shared handles by the generation that they speak and by address, until they are closed.
+---@type table<integer, table<string, silly.net.cluster.peer>>
+local shared = { {}, {} }
 
 --- The shared handle of an address, if there is one.
+---@param address string
+---@param wire integer
 ---@return silly.net.cluster.peer?
-function peers.shared(address)
-	return shared[address]
+function peers.shared(address, wire)
+	return shared[wire][address]
 end
 
 --- The other end, for the log: its address, or the one that is dialled.
@@ -54,24 +56,25 @@ end
 --- Makes a table the handle of an address.
 ---@param peer table
 ---@param address string
+---@param wire integer the generation that it speaks
 ---@param own boolean it is not to be shared
 ---@return integer? id
 ---@return string? problem what is malformed in the address
-function peers.adopt(peer, address, own)
-	local known = not own and shared[address]
+function peers.adopt(peer, address, wire, own)
+	local known = not own and shared[wire][address]
 	if known then
 		-- A script that makes a table for every call must not make a connection each.
 		peer[PEER], peer[ADDRESS] = known[PEER], address
 		return known[PEER]
 	end
-	local id, slot, problem = core.open(address)
+	local id, slot, problem = core.open(address, wire)
 	if not id then
 		return nil, problem
 	end
 	peer[PEER], peer[ADDRESS] = id, address
 	by_slot[slot] = peer
 	if not own then
-		shared[address] = peer
+		shared[wire][address] = peer
 	end
 	return id
 end
@@ -79,7 +82,7 @@ end
 --- A connection has come in.
 ---@return silly.net.cluster.peer
 function peers.accepted(slot, id, fd, remote)
-	local peer = { fd = fd, [PEER] = id, [REMOTE] = remote }
+	local peer = { fd = fd, remoteaddr = remote, [PEER] = id, [REMOTE] = remote }
 	by_slot[slot] = peer
 	return peer
 end
@@ -88,7 +91,7 @@ end
 ---@return silly.net.cluster.peer
 function peers.connected(slot, fd, remote)
 	local peer = by_slot[slot]
-	peer.fd, peer[REMOTE] = fd, remote
+	peer.fd, peer.remoteaddr, peer[REMOTE] = fd, remote, remote
 	return peer
 end
 
@@ -119,8 +122,11 @@ end
 function peers.close(peer)
 	local id, address = peer[PEER], peer[ADDRESS]
 	peers.close_id(id)
-	if address and shared[address] and shared[address][PEER] == id then
-		shared[address] = nil
+	for _, handles in ipairs(shared) do
+		local known = address and handles[address]
+		if known and known[PEER] == id then
+			handles[address] = nil
+		end
 	end
 	peer.fd = nil
 end

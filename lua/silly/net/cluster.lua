@@ -44,11 +44,19 @@ core.loaded.cluster = cluster
 ---@class silly.net.cluster.peer
 ---@field fd integer? names the connection while there is one; not the system's descriptor
 ---@field addr string? where to connect; accepted peers have none
+---@field remoteaddr string? "ip:port" of the other end, also once it is gone; nil before the first
+---  connection
 
 --- What `cluster.listen` returns.
 ---@class silly.net.cluster.listener
 ---@field fd integer? names the listener, nil once it is closed; not the system's descriptor
 ---@field addr string the address really bound
+
+--- What `cluster.listen` takes besides.
+---@class silly.net.cluster.listen_options
+--- The generation of the wire that those who connect speak; what serve says by default. Nodes of the
+--- other one are closed, as soon as that is certain with a line in the log that says so.
+---@field wire? 1|2
 
 --- What `cluster.serve` takes. All bounds are for one connection each.
 ---@class silly.net.cluster.conf
@@ -92,15 +100,31 @@ core.loaded.cluster = cluster
 --- with slow handlers, too low closes peers that do nothing wrong. Too high lets each peer start that
 --- many tasks.
 ---@field maxrequests? integer
+--- The generation of the wire, where `listen` and `connect` are not told another; 1 by default, the
+--- documented one. 2 is what nodes of silly 0.7.1 and later speak; its messages may be longer. Both ends of a
+--- connection must have the same: it is never negotiated.
+---@field wire? 1|2
+--- Bytes of a message of generation 2, 20 to 2,147,483,647; 134,217,728 by default. A longer one is not
+--- sent: call and send return nil and a message. A peer that announces one is closed. Too low refuses
+--- what was meant to be sent; too high lets a peer make this side gather that much.
+---@field hardlimit? integer
+--- Bytes of a message of generation 2 beyond which the log has a warning, 4 to 2,147,483,647; 65,535 by
+--- default. Of each connection it is told once, and again when messages have become twice as long. Too
+--- low warns of what is usual; too high hides what holds up everything else on the connection.
+---@field softlimit? integer
 
 --- What `cluster.connect` takes besides.
 ---@class silly.net.cluster.connect_options
 --- `false` asks for a handle of one's own, for pools; true by default.
 ---@field shared? boolean
+--- The generation of the wire that the other end speaks; what serve says by default. Handles of both
+--- generations are never shared.
+---@field wire? 1|2
 
 local OPTIONS = {
 	"marshal", "unmarshal", "call", "accept", "close",
 	"timeout", "keepalive", "highwater", "maxcalls", "maxanswers", "maxrequests",
+	"wire", "hardlimit", "softlimit",
 }
 local DEFAULT_BACKLOG = 128
 --- A day; calls that outlive it are not calls any more.
@@ -114,6 +138,9 @@ local NUMBERS = {
 	maxcalls = { 128 * 1024, 1, 16 * 1024 * 1024 },
 	maxanswers = { 64 * 1024 * 1024, 1, 1024 * 1024 * 1024 },
 	maxrequests = { 256 * 1024, 1, 16 * 1024 * 1024 },
+	wire = { 1, 1, 2 },
+	hardlimit = { 128 * 1024 * 1024, 20, 2 ^ 31 - 1 },
+	softlimit = { 65535, 4, 2 ^ 31 - 1 },
 }
 
 --- Where a listener keeps its native id: a key no script can collide with.
@@ -128,7 +155,7 @@ local co_yield = coroutine.yield
 
 --- What serve has set; the functions are nil before.
 local marshal, unmarshal
-local default_timeout
+local default_timeout, default_wire
 
 --- Open listeners.
 ---@type table<silly.net.cluster.listener, true>
@@ -172,7 +199,7 @@ local function identify(name, peer)
 		if id then
 			return id
 		elseif peer[LISTENER] == nil and type(peer.addr) == "string" then
-			local adopted, problem = peers.adopt(peer, peer.addr, false)
+			local adopted, problem = peers.adopt(peer, peer.addr, default_wire, false)
 			if not adopted then
 				error(name .. ": the peer's addr: " .. problem, 3)
 			end
@@ -258,11 +285,11 @@ function cluster.serve(conf)
 		end
 		number[option] = value
 	end
-	marshal, unmarshal, default_timeout = conf.marshal, conf.unmarshal, number.timeout
+	marshal, unmarshal = conf.marshal, conf.unmarshal
+	default_timeout, default_wire = number.timeout, number.wire
 	serving.configure(conf)
-	core.limit(
-		number.keepalive or nil, number.highwater, number.maxcalls, number.maxanswers, number.maxrequests
-	)
+	number.keepalive = number.keepalive or nil
+	core.limit(number)
 end
 
 --- Listens for other nodes. Does not wait, and needs no task.
@@ -272,16 +299,22 @@ end
 ---  listener's `addr`
 ---@param backlog integer? connections that may wait to be accepted; 128 by default. Too few
 ---  refuses clients in a rush; more than the system's own limit changes nothing.
+---@param opts? silly.net.cluster.listen_options what those who connect speak
 ---@return silly.net.cluster.listener? listener
 ---@return string? err what the system said, with the address; the log has it, too
-function cluster.listen(addr, backlog)
+function cluster.listen(addr, backlog, opts)
 	local name = "cluster.listen"
 	demand_serve(name)
 	check.type(name, "the address", addr, "string")
 	if backlog ~= nil then
 		backlog = check.integer(name, "the backlog", backlog, 1, 2 ^ 31 - 1)
 	end
-	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG)
+	local wire = default_wire
+	if opts ~= nil then
+		check.options(name, "the options", opts, { "wire" })
+		wire = opts.wire == nil and wire or check.integer(name, "option 'wire'", opts.wire, 1, 2)
+	end
+	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG, wire)
 	if id then
 		local listener = { fd = id, addr = bound, [LISTENER] = id }
 		listeners[listener] = true
@@ -307,12 +340,13 @@ function cluster.connect(addr, opts)
 	demand_serve(name)
 	local task = enter(name)
 	check.type(name, "the address", addr, "string")
-	local own = false
+	local own, wire = false, default_wire
 	if opts ~= nil then
-		check.options(name, "the options", opts, { "shared" })
+		check.options(name, "the options", opts, { "shared", "wire" })
 		own = opts.shared == false
+		wire = opts.wire == nil and wire or check.integer(name, "option 'wire'", opts.wire, 1, 2)
 	end
-	local peer = not own and peers.shared(addr) or nil
+	local peer = not own and peers.shared(addr, wire) or nil
 	if peer then
 		-- Its first dial may be under way; else there is nothing to wait for.
 		if core.dialing(peer[PEER]) then
@@ -321,7 +355,7 @@ function cluster.connect(addr, opts)
 		return peer
 	end
 	peer = { addr = addr }
-	local id, problem = peers.adopt(peer, addr, own)
+	local id, problem = peers.adopt(peer, addr, wire, own)
 	if not id then
 		error(name .. ": " .. problem, 2)
 	end
