@@ -40,8 +40,8 @@ function node.serve(changes)
 	cluster.serve(conf)
 end
 
-function node.listen(addr, backlog)
-	local listener = assert(cluster.listen(addr or "127.0.0.1:0", backlog))
+function node.listen(addr, backlog, opts)
+	local listener = assert(cluster.listen(addr or "127.0.0.1:0", backlog, opts))
 	opened[#opened + 1] = listener
 	return listener
 end
@@ -52,10 +52,10 @@ function node.connect(addr, options)
 	return peer
 end
 
---- A handle of its own on a listener of this process.
-function node.pair()
-	local listener = node.listen()
-	return node.connect(listener.addr), listener
+--- A handle on a listener of this process, of the given generation of the wire or of serve's.
+function node.pair(wire)
+	local listener = node.listen(nil, nil, { wire = wire })
+	return node.connect(listener.addr, { wire = wire }), listener
 end
 
 --- Calls a function in so many tasks at once and waits for all: the results, by number.

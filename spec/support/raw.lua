@@ -84,11 +84,13 @@ function Peer:pull()
 	end
 end
 
---- The next frame; nil when the connection has ended, or when none comes in time.
-function Peer:frame(limit)
+--- The next frame; nil when the connection has ended, or when none comes in time. Documented ones,
+--- unless `generation` has the functions of another.
+function Peer:frame(limit, generation)
+	local decode = (generation or wire).decode
 	return poll(function()
 		self:pull()
-		local frame, rest = wire.decode(self.arrived)
+		local frame, rest = decode(self.arrived)
 		self.arrived = rest
 		return frame or self.ended and "ended"
 	end, limit)

@@ -1,5 +1,6 @@
---- The documented frames, read and written without the library's help and without string.pack,
---- which half of the interpreters lack.
+--- The frames of both generations, read and written without the library's help and without
+--- string.pack, which half of the interpreters lack. `wire.request` and so on are the documented ones;
+--- `wire.two` has the same for generation 2.
 
 local wire = {}
 
@@ -28,12 +29,24 @@ function wire.frame(body, announced)
 	return string.char(math.floor(length / 256), length % 256) .. body
 end
 
---- `trace` is the id as 16 hexadecimal digits.
-function wire.request(session, cmd, data, trace)
-	local id = (trace or ("0"):rep(16)):gsub("%x%x", function(byte)
+--- A trace id of 16 hexadecimal digits as bytes.
+local function trace_bytes(digits)
+	local id = (digits or ("0"):rep(16)):gsub("%x%x", function(byte)
 		return string.char(tonumber(byte, 16))
 	end)
-	return wire.frame(data .. id:reverse() .. little(cmd, 4) .. little(session, 4))
+	return id:reverse()
+end
+
+--- And back.
+local function trace_digits(bytes)
+	return (bytes:reverse():gsub(".", function(byte)
+		return ("%02x"):format(byte:byte())
+	end))
+end
+
+--- `trace` is the id as 16 hexadecimal digits.
+function wire.request(session, cmd, data, trace)
+	return wire.frame(data .. trace_bytes(trace) .. little(cmd, 4) .. little(session, 4))
 end
 
 --- So many empty requests, one behind the other.
@@ -63,15 +76,48 @@ function wire.decode(stream)
 	if session >= RESPONSE then
 		return { response = true, session = session - RESPONSE, data = body:sub(1, -5) }, rest
 	end
-	local trace = body:sub(-16, -9):reverse():gsub(".", function(byte)
-		return ("%02x"):format(byte:byte())
-	end)
 	return {
 		response = false,
 		session = session,
 		cmd = number(body:sub(-8, -5)),
-		trace = trace,
+		trace = trace_digits(body:sub(-16, -9)),
 		data = body:sub(1, -17),
+	}, rest
+end
+
+wire.two = {}
+
+--- A frame around any body, with any length announced.
+function wire.two.frame(body, announced)
+	return little(announced or #body, 4) .. body
+end
+
+--- `trace` is the id as 16 hexadecimal digits.
+function wire.two.request(session, cmd, data, trace)
+	return wire.two.frame(little(session, 4) .. little(cmd, 4) .. trace_bytes(trace) .. data)
+end
+
+function wire.two.response(session, data)
+	return wire.two.frame(little(session + RESPONSE, 4) .. data)
+end
+
+--- The first frame of a stream and what follows it; nil while it is not complete.
+function wire.two.decode(stream)
+	local length = #stream >= 4 and number(stream:sub(1, 4))
+	if not length or #stream < 4 + length then
+		return nil, stream
+	end
+	local body, rest = stream:sub(5, 4 + length), stream:sub(5 + length)
+	local session = number(body:sub(1, 4))
+	if session >= RESPONSE then
+		return { response = true, session = session - RESPONSE, data = body:sub(5) }, rest
+	end
+	return {
+		response = false,
+		session = session,
+		cmd = number(body:sub(5, 8)),
+		trace = trace_digits(body:sub(9, 16)),
+		data = body:sub(17),
 	}, rest
 end
 

@@ -27,7 +27,7 @@ use crate::reactor::event::{Event, Severity};
 use crate::reason::Reason;
 use crate::registry::{Id, Registry};
 use crate::sessions::Sessions;
-use crate::wire::TooLarge;
+use crate::wire::{REQUEST_FIELDS, TooLarge};
 
 use drain::Drain;
 use gate::Gate;
@@ -183,20 +183,20 @@ impl Cluster {
             request.stage = Stage::Asked { session };
         }
         self.totals.requests_sent += 1;
-        self.remark(reactor, link, data.len(), "request to it");
+        self.remark(reactor, link, data.len() + REQUEST_FIELDS, "request", "to");
         self.soil(link);
         Ok(())
     }
 
     /// Warns of a long message.
-    fn remark(&mut self, reactor: &mut Reactor, link: Id, size: usize, what: &str) {
+    fn remark(&mut self, reactor: &mut Reactor, link: Id, len: usize, what: &str, way: &str) {
         let softlimit = self.limits.softlimit;
         if let Some(known) = self.links.get_mut(link)
-            && known.is_remarkable(size, softlimit)
+            && known.is_remarkable(len, softlimit)
         {
             let remote = known.socket.remote();
             let text = format!(
-                "[cluster] {remote}: a {what} of {size} bytes is over the softlimit of {softlimit}"
+                "[cluster] {remote}: a {what} of {len} bytes {way} it is over the softlimit of {softlimit}"
             );
             reactor.log(Severity::Warning, text);
         }

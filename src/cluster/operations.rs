@@ -11,7 +11,7 @@ use crate::reactor::inbox::{Key, Owner};
 use crate::reactor::{Alarm, Reactor, Refusal};
 use crate::reason::Reason;
 use crate::registry::Id;
-use crate::wire::{Generation, TooLarge};
+use crate::wire::{Generation, RESPONSE_FIELDS, TooLarge};
 
 use super::gate::Gate;
 use super::limits::Limits;
@@ -225,7 +225,7 @@ impl Cluster {
         let queued = known.socket.queued();
         wire.encode_response(known.socket.out(), session, data)?;
         self.totals.responses_sent += 1;
-        self.remark(reactor, link, data.len(), "response to it");
+        self.remark(reactor, link, data.len() + RESPONSE_FIELDS, "response", "to");
         self.soil(link);
         if queued > self.limits.answers {
             self.totals.overloads += 1;

@@ -12,7 +12,7 @@ use crate::reactor::socket::{Read, Socket};
 use crate::reactor::{Alarm, Reactor};
 use crate::reason::Reason;
 use crate::registry::Id;
-use crate::wire::{Frame, Front, Generation, Head};
+use crate::wire::{Frame, Front, Generation, Head, REQUEST_FIELDS, RESPONSE_FIELDS};
 
 use super::link::{Link, Stall};
 use super::peer::{Peer, State};
@@ -277,7 +277,7 @@ impl Cluster {
         match head {
             Head::Request { session, cmd, trace } => {
                 self.totals.requests_received += 1;
-                self.remark(reactor, link, data.len(), "request from it");
+                self.remark(reactor, link, data.len() + REQUEST_FIELDS, "request", "from");
                 if self.drop_request() {
                     return Receipt::Dropped;
                 }
@@ -296,7 +296,7 @@ impl Cluster {
                 Receipt::Passed
             }
             Head::Response { session } => {
-                self.remark(reactor, link, data.len(), "response from it");
+                self.remark(reactor, link, data.len() + RESPONSE_FIELDS, "response", "from");
                 match self.sessions.complete(link.to_bits(), session) {
                     Some(asker) => {
                         self.totals.responses_received += 1;

@@ -17,9 +17,9 @@ mod gen2;
 const RESPONSE_BIT: u32 = 0x8000_0000;
 
 /// What a response carries besides its data, in every generation, and so the least length of a frame.
-const RESPONSE_FIELDS: usize = 4;
+pub const RESPONSE_FIELDS: usize = 4;
 /// What a request carries besides its data.
-const REQUEST_FIELDS: usize = 16;
+pub const REQUEST_FIELDS: usize = 16;
 
 /// What a message says besides its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
