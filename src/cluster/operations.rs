@@ -1,9 +1,9 @@
 //! What scripts ask of the cluster.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::net::address::Address;
+use crate::net::endpoint::Endpoint;
 use crate::net::errno;
 use crate::net::listener::Listener;
 use crate::reactor::door::Door;
@@ -23,11 +23,11 @@ use super::{Cluster, Message};
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A listener that was opened.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Listening {
     pub id: Id,
     /// The address really bound.
-    pub local: SocketAddr,
+    pub local: Endpoint,
 }
 
 /// What became of a request at once.
@@ -63,16 +63,17 @@ impl Cluster {
     pub fn listen(
         &mut self,
         reactor: &mut Reactor,
-        address: SocketAddr,
+        endpoint: &Endpoint,
         backlog: u32,
+        mode: u32,
         generation: Generation,
     ) -> Result<Listening, String> {
-        let bound = reactor.enter(|| Listener::bind(address, backlog));
+        let bound = reactor.enter(|| Listener::bind(endpoint, backlog, mode));
         let listener = bound
             .map_err(|refusal| refusal.to_string())?
-            .map_err(|error| format!("listen {address}: {}", errno::reason(&error)))?;
+            .map_err(|error| format!("listen {endpoint}: {}", errno::reason(&error)))?;
         listener.keep_alive(self.limits.keepalive);
-        let local = listener.local();
+        let local = listener.local().clone();
         let id = self.gates.insert_with(|id| Gate {
             door: Door::new(listener, reactor.source(Key::Door(id.slot()))),
             generation,

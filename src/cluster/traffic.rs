@@ -1,10 +1,8 @@
 //! What sockets, dials and deadlines bring to the cluster.
 
-use std::net::SocketAddr;
-
-use tokio::net::TcpStream;
-
 use crate::net::connection::Connection;
+use crate::net::endpoint::Endpoint;
+use crate::net::transport::Transport;
 use crate::reactor::arena::Span;
 use crate::reactor::event::{Event, Severity};
 use crate::reactor::inbox::{Dialed, Key};
@@ -93,7 +91,7 @@ impl Cluster {
         };
         match dialed.outcome {
             Ok((stream, remote)) => {
-                let connection = Connection::new(stream, remote);
+                let connection = Connection::new(stream, remote.clone());
                 if let Some(limit) = self.limits.keepalive {
                     connection.keep_alive(limit);
                 }
@@ -164,11 +162,11 @@ impl Cluster {
     fn welcome(
         &mut self,
         reactor: &mut Reactor,
-        stream: TcpStream,
-        remote: SocketAddr,
+        stream: Transport,
+        remote: Endpoint,
         generation: Generation,
     ) {
-        let connection = Connection::accepted(stream, remote, self.limits.keepalive);
+        let connection = Connection::accepted(stream, remote.clone(), self.limits.keepalive);
         let peer = self.peers.insert(Peer::accepted(generation));
         let link = self.establish(reactor, peer, connection, generation, true);
         self.totals.accepts += 1;

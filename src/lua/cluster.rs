@@ -9,6 +9,8 @@ use mlua::{Lua, LuaString, Result, Table};
 use crate::cluster::limits::Limits;
 use crate::cluster::{Present, Submitted, Totals};
 use crate::net::address::{Address, parse_listen};
+use crate::net::listener::OWNER_ONLY;
+use crate::node::Node;
 use crate::registry::Id;
 use crate::wire::Generation;
 
@@ -41,21 +43,23 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     };
     core.raw_set("limit", lua.create_function(limit)?)?;
 
-    // listen(address, backlog, wire): id and bound address; or nil, message, and whether the address
+    // listen(address, backlog, mode, wire): id and bound address; or nil, message, and whether the address
     // itself is malformed.
     let shared = Rc::clone(node);
-    let listen = move |_: &Lua, (address, backlog, wire): (LuaString, u32, u8)| {
-        let address = match parse_listen(&address.to_string_lossy()) {
-            Ok(address) => address,
-            Err(error) => return Ok((None, error.to_string(), true)),
+    let listen =
+        move |_: &Lua, (address, backlog, mode, wire): (LuaString, u32, Option<u32>, u8)| {
+            let endpoint = match parse_listen(&address.to_string_lossy()) {
+                Ok(endpoint) => endpoint,
+                Err(error) => return Ok((None, error.to_string(), true)),
+            };
+            let mode = mode.unwrap_or(OWNER_ONLY);
+            let mut node = shared.borrow_mut();
+            let Node { rooms, reactor, .. } = &mut *node;
+            Ok(match rooms.cluster.listen(reactor, &endpoint, backlog, mode, generation(wire)) {
+                Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
+                Err(why) => (None, why, false),
+            })
         };
-        let mut node = shared.borrow_mut();
-        let node = &mut *node;
-        Ok(match node.rooms.cluster.listen(&mut node.reactor, address, backlog, generation(wire)) {
-            Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
-            Err(why) => (None, why, false),
-        })
-    };
     core.raw_set("listen", lua.create_function(listen)?)?;
 
     // open(address, wire): a handle's id and slot, without dialling; or nil and what is malformed.

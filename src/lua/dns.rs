@@ -7,6 +7,7 @@ use std::rc::Rc;
 use mlua::{Lua, LuaString, Result, Table, Value, Variadic};
 
 use crate::net::address::Address;
+use crate::net::endpoint::Endpoint;
 use crate::net::record::{Kind, Record};
 
 use super::time::milliseconds;
@@ -61,9 +62,9 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
 
 fn literal(text: &str) -> std::result::Result<SocketAddr, String> {
     match text.parse() {
-        Ok(Address::Socket(address)) => Ok(address),
-        Ok(Address::Name { .. }) => Err(format!(
-            r#"bad address {text:?}: a name server has no name; wanted "ip:port" or "[ipv6]:port""#
+        Ok(Address::Endpoint(Endpoint::Net(address))) => Ok(address),
+        Ok(_) => Err(format!(
+            r#"bad address {text:?}: a name server has neither a name nor a path; wanted "ip:port" or "[ipv6]:port""#
         )),
         Err(error) => Err(error.to_string()),
     }

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use mlua::{Lua, LuaString, Result, Table};
 
 use crate::net::address::{AddressError, parse_listen};
+use crate::net::endpoint::Endpoint;
+use crate::net::listener::OWNER_ONLY;
 use crate::node::Node;
 use crate::registry::Id;
 
@@ -16,12 +18,17 @@ use super::{Shared, raw, slot, stream};
 const NO_HOST: &str = "getaddrinfo failed";
 
 /// An address to connect to, or from; the same forms as for listening, though not without a host.
-fn literal(text: &LuaString) -> std::result::Result<SocketAddr, Option<AddressError>> {
+fn literal(text: &LuaString) -> std::result::Result<Endpoint, Option<AddressError>> {
     let text = text.to_string_lossy();
     if text.starts_with(':') {
         return Err(None);
     }
     parse_listen(&text).map_err(Some)
+}
+
+/// Whether a connection to one of them can come from the other.
+fn is_of_family(remote: &Endpoint, local: SocketAddr) -> bool {
+    matches!(remote, Endpoint::Net(remote) if remote.is_ipv4() == local.is_ipv4())
 }
 
 /// Adds the sub-table to the native table.
@@ -35,18 +42,18 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
 }
 
 fn listening(lua: &Lua, tcp: &Table, node: &Shared) -> Result<()> {
-    // listen(address, backlog): id and bound address; or nil, message, and whether the form of the
+    // listen(address, backlog, mode): id and bound address; or nil, message, and whether the form of the
     // address is wrong.
     let shared = Rc::clone(node);
-    let listen = move |_: &Lua, (address, backlog): (LuaString, u32)| {
-        let address = match parse_listen(&address.to_string_lossy()) {
-            Ok(address) => address,
+    let listen = move |_: &Lua, (address, backlog, mode): (LuaString, u32, Option<u32>)| {
+        let endpoint = match parse_listen(&address.to_string_lossy()) {
+            Ok(endpoint) => endpoint,
             Err(error) if error.is_of_host() => return Ok((None, NO_HOST.to_owned(), false)),
             Err(error) => return Ok((None, error.to_string(), true)),
         };
         let mut node = shared.borrow_mut();
         let Node { rooms, reactor, .. } = &mut *node;
-        Ok(match rooms.tcp.listen(reactor, address, backlog) {
+        Ok(match rooms.tcp.listen(reactor, &endpoint, backlog, mode.unwrap_or(OWNER_ONLY)) {
             Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
             Err(why) => (None, why, false),
         })
@@ -80,7 +87,7 @@ fn connecting(lua: &Lua, tcp: &Table, node: &Shared) -> Result<()> {
         };
         let local = match local.map(|local| literal(&local).map_err(|_| local)) {
             None => None,
-            Some(Ok(local)) if local.is_ipv4() == remote.is_ipv4() => Some(local),
+            Some(Ok(Endpoint::Net(local))) if is_of_family(&remote, local) => Some(local),
             Some(Ok(local)) => return failed(format!("invalid bind address:{local}")),
             Some(Err(local)) => {
                 return failed(format!("invalid bind address:{}", local.to_string_lossy()));

@@ -7,7 +7,10 @@
 use std::error::Error;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::path::Path;
 use std::str::FromStr;
+
+use super::endpoint::{Endpoint, MAX_PATH};
 
 /// The longest name DNS can carry, without the dot that may end it.
 const MAX_NAME: usize = 253;
@@ -17,8 +20,8 @@ const MAX_LABEL: usize = 63;
 /// What to connect to. Parsing one never yields port 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// `ip:port` or `[ipv6]:port`: can be connected to as it is.
-    Socket(SocketAddr),
+    /// `ip:port`, `[ipv6]:port` or `unix:/path`: can be connected to as it is.
+    Endpoint(Endpoint),
     /// `name:port`: has to be looked up first.
     Name {
         /// A well-formed DNS name, as it was written.
@@ -32,11 +35,18 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        if let Some(path) = Endpoint::path_of(text) {
+            return read_path(path).map(Self::Endpoint).map_err(|problem| AddressError {
+                value: text.into(),
+                problem,
+                listen: false,
+            });
+        }
         read(text)
             .and_then(|(host, port)| match host {
                 Host::Empty => Err(Problem::NoHost),
                 _ if port == 0 => Err(Problem::ZeroPort),
-                Host::Literal(socket) => Ok(Self::Socket(socket)),
+                Host::Literal(socket) => Ok(Self::Endpoint(socket.into())),
                 Host::Name(host) => {
                     check_name(host)?;
                     Ok(Self::Name { host: host.into(), port })
@@ -49,24 +59,26 @@ impl FromStr for Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Socket(socket) => socket.fmt(f),
+            Self::Endpoint(endpoint) => endpoint.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
         }
     }
 }
 
-/// Reads an address to listen on: `ip:port`, `[ipv6]:port`, or `:port` for every IPv4 address of
-/// the machine. Port 0 leaves the choice of a port to the system.
+/// Reads an address to listen on: `ip:port`, `[ipv6]:port`, `:port` for every IPv4 address of the
+/// machine, or `unix:/path`. Port 0 leaves the choice of a port to the system.
 ///
 /// Names are refused, since a name may stand for several addresses, or for none of this machine.
-pub fn parse_listen(text: &str) -> Result<SocketAddr, AddressError> {
-    read(text)
-        .and_then(|(host, port)| match host {
-            Host::Empty => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
-            Host::Literal(socket) => Ok(socket),
+pub fn parse_listen(text: &str) -> Result<Endpoint, AddressError> {
+    let endpoint = match Endpoint::path_of(text) {
+        Some(path) => read_path(path),
+        None => read(text).and_then(|(host, port)| match host {
+            Host::Empty => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into()),
+            Host::Literal(socket) => Ok(socket.into()),
             Host::Name(_) => Err(Problem::NotLiteral),
-        })
-        .map_err(|problem| AddressError { value: text.into(), problem, listen: true })
+        }),
+    };
+    endpoint.map_err(|problem| AddressError { value: text.into(), problem, listen: true })
 }
 
 /// An address that cannot be used. Its text names the value, the mistake, and what is wanted.
@@ -91,7 +103,7 @@ impl fmt::Display for AddressError {
         let last = if self.listen { ":port" } else { "name:port" };
         let Self { value, problem, .. } = self;
         write!(f, "bad address {value:?}: {problem}; ")?;
-        write!(f, r#"wanted "ip:port", "[ipv6]:port" or "{last}""#)
+        write!(f, r#"wanted "ip:port", "[ipv6]:port", "{last}" or "unix:/path""#)
     }
 }
 
@@ -118,6 +130,8 @@ enum Problem {
     EmptyLabel,
     LabelLength(usize),
     NotLiteral,
+    PathLength(usize),
+    PathZero,
 }
 
 impl fmt::Display for Problem {
@@ -138,6 +152,10 @@ impl fmt::Display for Problem {
             Self::Scope => "the scope behind the % must be a number",
             Self::EmptyLabel => "the name has nothing before or between its dots",
             Self::NotLiteral => "only a literal address can be listened on, not a name",
+            Self::PathZero => "the path contains a zero byte",
+            Self::PathLength(len) => {
+                return write!(f, "the path is {len} bytes long, over the limit of {MAX_PATH}");
+            }
             Self::Character(c) => {
                 return write!(f, "{c:?} is not allowed in a name (letters, digits, - _ . are)");
             }
@@ -199,6 +217,15 @@ fn read(text: &str) -> Result<(Host<'_>, u16), Problem> {
     Ok((host, port))
 }
 
+/// Checks what the system would refuse, and less clearly.
+fn read_path(path: &str) -> Result<Endpoint, Problem> {
+    match path.len() {
+        _ if path.contains('\0') => Err(Problem::PathZero),
+        0..=MAX_PATH => Ok(Endpoint::Unix(Path::new(path).into())),
+        len => Err(Problem::PathLength(len)),
+    }
+}
+
 fn read_port(text: &str) -> Result<u16, Problem> {
     if text.is_empty() {
         return Err(Problem::NoPort);
@@ -239,14 +266,38 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn net(socket: impl Into<SocketAddr>) -> Address {
+        Address::Endpoint(Endpoint::Net(socket.into()))
+    }
+
+    #[test]
+    fn paths_of_unix_sockets() {
+        let longest = format!("unix:/{}", "a".repeat(106));
+        for text in ["unix:/run/a.sock", "unix:/with space:80/\u{fc}", &longest] {
+            let endpoint = Endpoint::Unix(Path::new(&text[5..]).into());
+            assert_eq!(parse_listen(text), Ok(endpoint.clone()));
+            assert_eq!(text.parse(), Ok(Address::Endpoint(endpoint.clone())));
+            assert_eq!(endpoint.to_string(), text);
+        }
+        let long = format!("{longest}a");
+        for (text, problem) in [
+            ("unix:/a\0b", Problem::PathZero),
+            (&long, Problem::PathLength(108)),
+            ("unix:a", Problem::PortSyntax), // a host of that name
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap_err().problem, problem);
+            assert_eq!(parse_listen(text).unwrap_err().problem, problem);
+        }
+    }
+
     #[test]
     fn what_can_be_connected_to() {
         for text in ["127.0.0.1:80", "0.0.0.0:1", "[::1]:65535", "[fe80::1%2]:80", "[::1.2.3.4]:9"]
         {
             let address: Address = text.parse().unwrap();
-            assert_eq!(address, Address::Socket(text.parse().unwrap()));
+            assert_eq!(address, Address::Endpoint(Endpoint::Net(text.parse().unwrap())));
         }
-        assert_eq!("1.2.3.4:00080".parse(), Ok(Address::Socket(([1, 2, 3, 4], 80).into())));
+        assert_eq!("1.2.3.4:00080".parse(), Ok(net(([1, 2, 3, 4], 80))));
 
         let (label, long) = ("a".repeat(63), format!("{}{}", "abc.".repeat(63), "a"));
         assert_eq!(long.len(), 253);
@@ -326,7 +377,7 @@ mod tests {
             ("[::]:7", "[::]:7"),
             ("[fe80::1%2]:0", "[fe80::1%2]:0"),
         ] {
-            assert_eq!(parse_listen(text), Ok(socket.parse().unwrap()), "{text}");
+            assert_eq!(parse_listen(text), Ok(Endpoint::Net(socket.parse().unwrap())), "{text}");
         }
         for (text, problem) in [
             ("localhost:80", Problem::NotLiteral),
@@ -345,7 +396,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_value_the_mistake_and_the_wanted_forms() {
-        let connect = r#"; wanted "ip:port", "[ipv6]:port" or "name:port""#;
+        let connect = r#"; wanted "ip:port", "[ipv6]:port", "name:port" or "unix:/path""#;
         for (text, wanted) in [
             ("", r#"bad address "": it is empty"#),
             ("a b:1", r#"bad address "a b:1": it contains whitespace"#),
@@ -364,14 +415,14 @@ mod tests {
         }
         assert_eq!(
             parse_listen("localhost:80").unwrap_err().to_string(),
-            r#"bad address "localhost:80": only a literal address can be listened on, not a name; wanted "ip:port", "[ipv6]:port" or ":port""#
+            r#"bad address "localhost:80": only a literal address can be listened on, not a name; wanted "ip:port", "[ipv6]:port", ":port" or "unix:/path""#
         );
     }
 
     proptest! {
         #[test]
         fn any_text_is_an_error_or_survives_printing(
-            text in prop_oneof![".*", r"[\[\]:%.0-9a-f]{0,20}", r"[a-z.0-9]{1,9}:[0-9]{1,5}"],
+            text in prop_oneof![".*", r"[\[\]:%.0-9a-f]{0,20}", r"[a-z.0-9]{1,9}:[0-9]{1,5}", "unix:/.{0,120}"],
         ) {
             match text.parse::<Address>() {
                 Ok(address) => prop_assert_eq!(address.to_string().parse(), Ok(address)),
@@ -390,8 +441,8 @@ mod tests {
             let v4 = SocketAddr::from((Ipv4Addr::from(v4), port));
             let v6 = SocketAddr::from(SocketAddrV6::new(v6.into(), port, 0, scope));
             for socket in [v4, v6] {
-                prop_assert_eq!(socket.to_string().parse(), Ok(Address::Socket(socket)));
-                prop_assert_eq!(parse_listen(&socket.to_string()), Ok(socket));
+                prop_assert_eq!(socket.to_string().parse(), Ok(net(socket)));
+                prop_assert_eq!(parse_listen(&socket.to_string()), Ok(socket.into()));
             }
         }
     }

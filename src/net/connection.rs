@@ -1,4 +1,4 @@
-//! One TCP connection as two byte queues: what has arrived and what is still to be written.
+//! One connection as two byte queues: what has arrived and what is still to be written.
 //!
 //! It is separate from what the bytes mean so that every protocol shares it. There is no read
 //! buffer per connection: bytes are read straight into the caller's arena, and only the beginning
@@ -7,18 +7,17 @@
 //! copied with each part that comes; its memory follows what has come, not what was announced.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 
+use super::endpoint::Endpoint;
 use super::keepalive;
 use super::listener::INHERITED;
+use super::transport::Transport;
 
 /// How much one read asks of the kernel. Smaller costs a system call per few messages under load;
 /// larger lets one busy connection hold up the others for longer.
@@ -48,8 +47,8 @@ pub enum Arrival {
 /// A connected socket with its queues.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
-    remote: SocketAddr,
+    stream: Transport,
+    remote: Endpoint,
     partial: Vec<u8>,
     /// How long the message is whose beginning is kept, as far as it is known.
     whole: usize,
@@ -61,16 +60,18 @@ pub struct Connection {
 impl Connection {
     /// Takes over a connected stream. Small writes leave at once: they are coalesced here, by
     /// whoever queues them, and never by a timer in the kernel.
-    pub fn new(stream: TcpStream, remote: SocketAddr) -> Connection {
-        // Fails only on a connection that is gone already, which the first read will tell.
-        let _ = stream.set_nodelay(true);
+    pub fn new(stream: Transport, remote: Endpoint) -> Connection {
+        if let Some(socket) = stream.tcp() {
+            // Fails only on a connection that is gone already, which the first read will tell.
+            let _ = socket.set_tcp_nodelay(true);
+        }
         Connection::over(stream, remote)
     }
 
     /// The same for one that has come in; `keepalive` is what its listener was told.
     pub fn accepted(
-        stream: TcpStream,
-        remote: SocketAddr,
+        stream: Transport,
+        remote: Endpoint,
         keepalive: Option<Duration>,
     ) -> Connection {
         if INHERITED {
@@ -83,7 +84,7 @@ impl Connection {
         connection
     }
 
-    fn over(stream: TcpStream, remote: SocketAddr) -> Connection {
+    fn over(stream: Transport, remote: Endpoint) -> Connection {
         Connection {
             stream,
             remote,
@@ -98,13 +99,16 @@ impl Connection {
     /// Ends by itself, with a timeout, once the other end has not been heard of for so long, or has
     /// not taken anything of what is queued for it. In whole seconds, from two on.
     pub fn keep_alive(&self, limit: Duration) {
-        // Fails only where setting NODELAY does.
-        let _ = keepalive::watch(SockRef::from(&self.stream), limit);
+        // The other end of a Unix socket cannot go without a word.
+        if let Some(socket) = self.stream.tcp() {
+            // Fails only where setting NODELAY does.
+            let _ = keepalive::watch(socket, limit);
+        }
     }
 
     /// The other end's address.
-    pub fn remote(&self) -> SocketAddr {
-        self.remote
+    pub fn remote(&self) -> &Endpoint {
+        &self.remote
     }
 
     /// How many bytes have arrived so far.

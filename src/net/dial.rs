@@ -4,12 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::endpoint::Endpoint;
 use super::errno::reason;
 use super::resolver::Resolver;
+use super::transport::Transport;
 
 /// Connects, and says to which address; or says why not, with the address in the reason.
 ///
@@ -20,15 +22,15 @@ pub async fn dial(
     address: Address,
     resolver: Resolver,
     patience: Duration,
-) -> Result<(TcpStream, SocketAddr), String> {
-    let candidates: Vec<SocketAddr> = match &address {
-        Address::Socket(socket) => vec![*socket],
+) -> Result<(Transport, Endpoint), String> {
+    let candidates: Vec<Endpoint> = match address {
+        Address::Endpoint(endpoint) => vec![endpoint],
         Address::Name { host, port } => resolver
-            .addresses(host)
+            .addresses(&host)
             .await
             .map_err(|why| format!("lookup {host}: {why}"))?
             .into_iter()
-            .map(|ip| SocketAddr::new(ip, *port))
+            .map(|ip| SocketAddr::new(ip, port).into())
             .collect(),
     };
     let share = patience / u32::try_from(candidates.len().max(1)).unwrap_or(u32::MAX);
@@ -36,7 +38,7 @@ pub async fn dial(
     let mut left = candidates.len();
     for candidate in candidates {
         left -= 1;
-        let attempt = connect(candidate, None);
+        let attempt = connect(&candidate, None);
         let outcome = match left {
             0 => attempt.await,
             _ => match timeout(share, attempt).await {
@@ -54,14 +56,21 @@ pub async fn dial(
 
 /// Connects to one address, from `local` where that is given; or says why not, in the system's bare
 /// words.
-pub async fn connect(remote: SocketAddr, local: Option<SocketAddr>) -> Result<TcpStream, String> {
+pub async fn connect(remote: &Endpoint, local: Option<SocketAddr>) -> Result<Transport, String> {
+    let remote = match remote {
+        Endpoint::Net(address) => *address,
+        Endpoint::Unix(path) => {
+            let stream = UnixStream::connect(path).await;
+            return stream.map(Transport::Unix).map_err(|error| reason(&error));
+        }
+    };
     let stream = open(remote, local).await.map_err(|error| reason(&error))?;
     if is_loop(&stream, remote) {
         // Reset, so that nothing of it lingers on the port.
         let _ = stream.set_zero_linger();
         return Err("Connection refused".to_owned());
     }
-    Ok(stream)
+    Ok(Transport::Tcp(stream))
 }
 
 async fn open(remote: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {

@@ -4,9 +4,12 @@
 pub mod address;
 pub mod connection;
 pub mod dial;
+pub mod endpoint;
 pub mod errno;
 mod keepalive;
 pub mod listener;
 mod name_servers;
+mod path;
 pub mod record;
 pub mod resolver;
+pub mod transport;

@@ -1,15 +1,14 @@
 //! A listening socket with its waker, and how connections are taken in.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
+use crate::net::endpoint::Endpoint;
 use crate::net::errno;
 use crate::net::listener::Listener;
+use crate::net::transport::Transport;
 
 use super::event::Severity;
 use super::inbox::Source;
@@ -57,7 +56,7 @@ impl Door {
 
     /// What waits in the backlog, up to a batch; with more, or after trouble, it is looked after
     /// again. `retry` is the deadline that notes it after a pause.
-    pub fn accept(&mut self, reactor: &mut Reactor, retry: Alarm) -> Vec<(TcpStream, SocketAddr)> {
+    pub fn accept(&mut self, reactor: &mut Reactor, retry: Alarm) -> Vec<(Transport, Endpoint)> {
         let mut taken = Vec::new();
         while taken.len() < ACCEPT_BATCH {
             self.source.heed();

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use crate::net::address::Address;
 use crate::net::dial::{connect, dial};
+use crate::net::endpoint::Endpoint;
 use crate::net::record::Kind;
+use crate::net::transport::Transport;
 use crate::registry::Id;
 
 use super::inbox::{Dialed, LookedUp, Owner};
@@ -37,17 +38,16 @@ impl Reactor {
     pub fn connect(
         &mut self,
         owner: Owner,
-        remote: SocketAddr,
+        remote: Endpoint,
         local: Option<SocketAddr>,
     ) -> Result<(u64, AbortHandle), Refusal> {
-        let work = connect(remote, local);
-        self.bring(owner, async move { Ok((work.await?, remote)) }, false)
+        self.bring(owner, async move { Ok((connect(&remote, local).await?, remote)) }, false)
     }
 
     fn bring(
         &mut self,
         owner: Owner,
-        work: impl Future<Output = Result<(TcpStream, SocketAddr), String>> + Send + 'static,
+        work: impl Future<Output = Result<(Transport, Endpoint), String>> + Send + 'static,
         timed: bool,
     ) -> Result<(u64, AbortHandle), Refusal> {
         self.serial += 1;

@@ -1,7 +1,6 @@
 //! What a turn hands to Lua: plain data, in the order in which it happened.
 
-use std::net::SocketAddr;
-
+use crate::net::endpoint::Endpoint;
 use crate::reason::Reason;
 use crate::registry::Id;
 
@@ -24,9 +23,9 @@ pub enum Event {
     /// A timer with a callback is due.
     Alarm { timer: Id },
     /// A listener took a connection in.
-    Accepted { peer: Id, fd: u64, remote: SocketAddr },
+    Accepted { peer: Id, fd: u64, remote: Endpoint },
     /// A handle has a connection again.
-    Connected { peer: Id, fd: u64, remote: SocketAddr },
+    Connected { peer: Id, fd: u64, remote: Endpoint },
     /// A connection ended, not by the script's own doing. 0: the other end closed in order.
     Closed { peer: Id, errno: i32 },
     /// The other end asks. `fd` names the connection that the answer must go to.

@@ -4,15 +4,15 @@
 //! through the scheduler for every message. Instead each source (a connection, a listener) has a
 //! waker that writes the source's key down here once, and the turn polls just those sources.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 
+use crate::net::endpoint::Endpoint;
 use crate::net::record::Record;
+use crate::net::transport::Transport;
 use crate::registry::Id;
 
 /// What became ready.
@@ -40,7 +40,7 @@ pub enum Owner {
 pub struct Dialed {
     pub owner: Owner,
     pub job: u64,
-    pub outcome: Result<(TcpStream, SocketAddr), String>,
+    pub outcome: Result<(Transport, Endpoint), String>,
 }
 
 /// A lookup that has ended, and whose it was.

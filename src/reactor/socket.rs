@@ -3,13 +3,13 @@
 //! It is what a connection of the cluster and a stream of `silly.net.tcp` have in common; what the
 //! bytes mean is theirs.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 
 use crate::net::connection::{Arrival, Connection};
+use crate::net::endpoint::Endpoint;
 use crate::net::errno;
 use crate::timers::TimerId;
 
@@ -72,7 +72,7 @@ impl Socket {
     }
 
     /// The other end's address.
-    pub fn remote(&self) -> SocketAddr {
+    pub fn remote(&self) -> &Endpoint {
         self.connection.remote()
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::BytesMut;
 
+use crate::net::endpoint::Endpoint;
 use crate::net::errno;
 use crate::net::listener::Listener;
 use crate::reactor::door::Door;
@@ -26,11 +27,11 @@ const BROKEN: &str = "socket is closed";
 const CLOSED: &str = "socket closed";
 
 /// A listener that was opened.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Listening {
     pub id: Id,
     /// The address really bound.
-    pub local: SocketAddr,
+    pub local: Endpoint,
 }
 
 impl Tcp {
@@ -38,14 +39,15 @@ impl Tcp {
     pub fn listen(
         &mut self,
         reactor: &mut Reactor,
-        address: SocketAddr,
+        endpoint: &Endpoint,
         backlog: u32,
+        mode: u32,
     ) -> Result<Listening, String> {
         let listener = reactor
-            .enter(|| Listener::bind(address, backlog))
+            .enter(|| Listener::bind(endpoint, backlog, mode))
             .map_err(|refusal| refusal.to_string())?
             .map_err(|error| errno::reason(&error))?;
-        let local = listener.local();
+        let local = listener.local().clone();
         let key = |id: Id| Key::StreamDoor(id.slot());
         let id = self.doors.insert_with(|id| Door::new(listener, reactor.source(key(id))));
         Ok(Listening { id, local })
@@ -61,13 +63,13 @@ impl Tcp {
     pub fn connect(
         &mut self,
         reactor: &mut Reactor,
-        remote: SocketAddr,
+        remote: Endpoint,
         local: Option<SocketAddr>,
         timeout: u64,
     ) -> Result<Id, Refusal> {
         let mut refused = None;
         let id = self.attempts.insert_with(|id| {
-            let stage = match reactor.connect(Owner::Attempt(id), remote, local) {
+            let stage = match reactor.connect(Owner::Attempt(id), remote.clone(), local) {
                 Ok((_, abort)) => Stage::Dialing(abort),
                 Err(refusal) => {
                     refused = Some(refusal);
@@ -233,8 +235,8 @@ impl Tcp {
     }
 
     /// The other end's address.
-    pub fn remote(&self, stream: Id) -> Option<SocketAddr> {
-        self.streams.get(stream).map(|known| known.remote)
+    pub fn remote(&self, stream: Id) -> Option<Endpoint> {
+        self.streams.get(stream).map(|known| known.remote.clone())
     }
 
     /// How many bytes have arrived and are not read.

@@ -1,9 +1,8 @@
 //! What a script has of one connection: the bytes to read, the task that waits for them, the end.
 
-use std::net::SocketAddr;
-
 use bytes::BytesMut;
 
+use crate::net::endpoint::Endpoint;
 use crate::net::errno;
 use crate::reactor::socket::Socket;
 use crate::registry::Id;
@@ -40,7 +39,7 @@ pub(super) struct Wait {
 pub(super) struct Stream {
     /// Its socket; gone once both directions have ended.
     pub(super) link: Id,
-    pub(super) remote: SocketAddr,
+    pub(super) remote: Endpoint,
     pub(super) input: Input,
     pub(super) wait: Option<Wait>,
     /// Nothing more will arrive, with the system's number of the reason; 0: the other end has
@@ -52,7 +51,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// A stream of which nothing has arrived.
-    pub(super) fn new(link: Id, remote: SocketAddr) -> Stream {
+    pub(super) fn new(link: Id, remote: Endpoint) -> Stream {
         Stream { link, remote, input: Input::new(), wait: None, end: None, paused: false }
     }
 

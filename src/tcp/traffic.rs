@@ -1,11 +1,9 @@
 //! What sockets, dials and deadlines bring to plain TCP.
 
-use std::net::SocketAddr;
-
-use tokio::net::TcpStream;
-
 use crate::net::connection::Connection;
+use crate::net::endpoint::Endpoint;
 use crate::net::errno;
+use crate::net::transport::Transport;
 use crate::reactor::event::Event;
 use crate::reactor::inbox::{Dialed, Key};
 use crate::reactor::socket::{Read, Socket};
@@ -81,8 +79,8 @@ impl Tcp {
     }
 
     /// Makes a stream of a connection.
-    fn establish(&mut self, reactor: &Reactor, stream: TcpStream, remote: SocketAddr) -> Id {
-        let connection = Connection::new(stream, remote);
+    fn establish(&mut self, reactor: &Reactor, stream: Transport, remote: Endpoint) -> Id {
+        let connection = Connection::new(stream, remote.clone());
         let links = &mut self.links;
         self.streams.insert_with(|stream| {
             let link = links.insert_with(|id| Link {

@@ -136,11 +136,12 @@ function core.limit(bounds) end
 --- Listens.
 ---@param address string
 ---@param backlog integer
+---@param mode integer? the rights of a Unix socket's file; 600 in octal digits by default
 ---@param wire integer the generation
 ---@return integer? id
 ---@return string bound the address; without an id why not
 ---@return boolean malformed whether the address itself is
-function core.listen(address, backlog, wire) end
+function core.listen(address, backlog, mode, wire) end
 
 --- A handle for an address, without dialling.
 ---@param address string
@@ -324,10 +325,11 @@ core.tcp = tcp
 --- Listens.
 ---@param address string
 ---@param backlog integer
+---@param mode integer? the rights of a Unix socket's file; 600 in octal digits by default
 ---@return integer? id
 ---@return string bound the address; without an id why not
 ---@return boolean malformed whether the form of the address is wrong
-function tcp.listen(address, backlog) end
+function tcp.listen(address, backlog, mode) end
 
 --- Closes a listener.
 ---@param listener integer its id

@@ -66,6 +66,16 @@ function check.integer(name, what, value, least, most)
 	return floor(number)
 end
 
+--- Demands the rights of a file as octal digits, as chmod takes them. A number would be ambiguous, as Lua
+--- has no octal ones.
+---@return integer
+function check.mode(name, what, value)
+	if type(value) ~= "string" or not value:find("^0?[0-7][0-7][0-7]$") then
+		refuse(name, what, 'a string of octal digits like "660"', value)
+	end
+	return tonumber(value, 8)
+end
+
 --- Demands a value that is a key of a table.
 ---@param known table
 ---@param wanted string the keys, as a reader would call them

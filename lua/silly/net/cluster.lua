@@ -44,8 +44,8 @@ core.loaded.cluster = cluster
 ---@class silly.net.cluster.peer
 ---@field fd integer? names the connection while there is one; not the system's descriptor
 ---@field addr string? where to connect; accepted peers have none
----@field remoteaddr string? "ip:port" of the other end, also once it is gone; nil before the first
----  connection
+---@field remoteaddr string? "ip:port" of the other end, or "unix:/path" of the socket between both; also
+---  once it is gone, and nil before the first connection
 
 --- What `cluster.listen` returns.
 ---@class silly.net.cluster.listener
@@ -57,6 +57,10 @@ core.loaded.cluster = cluster
 --- The generation of the wire that those who connect speak; what serve says by default. Nodes of the
 --- other one are closed, as soon as that is certain with a line in the log that says so.
 ---@field wire? 1|2
+--- Who may connect to a Unix socket: the rights of its file as octal digits, of which those to write
+--- count; "600" by default, its owner only. "660" lets the group in, "666" everybody on the machine. Of
+--- no meaning for other addresses.
+---@field mode? string
 
 --- What `cluster.serve` takes. All bounds are for one connection each.
 ---@class silly.net.cluster.conf
@@ -70,7 +74,8 @@ core.loaded.cluster = cluster
 --- Handles a request, in a task of its own, so it may wait. Returns the answer's body; with nil,
 --- `marshal` is asked all the same, and its nil means no answer.
 ---@field call fun(peer: silly.net.cluster.peer, cmd: integer, body: any): any
---- A connection has come in from "ip:port". An error in here costs the connection.
+--- A connection has come in from "ip:port", or through the socket at "unix:/path". An error in here costs
+--- the connection.
 ---@field accept? fun(peer: silly.net.cluster.peer, addr: string)
 --- A connection has ended, but not by `cluster.close`. 0: the other end closed in order; 104: it was
 --- reset; 110: silence; 105: the other end passed a bound; 71: what came was no frame.
@@ -294,12 +299,16 @@ end
 
 --- Listens for other nodes. Does not wait, and needs no task.
 ---
+--- The file of a Unix socket is made here and removed when the listener is closed. One that is there
+--- already is removed if it is a socket on which nobody listens any more, as a process leaves it that was
+--- killed; else it is "Address already in use".
+---
 --- Raises when the address is malformed.
----@param addr string "ip:port", "[ipv6]:port" or ":port"; with port 0 the system chooses, see the
----  listener's `addr`
+---@param addr string "ip:port", "[ipv6]:port", ":port" or "unix:/path"; with port 0 the system chooses,
+---  see the listener's `addr`
 ---@param backlog integer? connections that may wait to be accepted; 128 by default. Too few
 ---  refuses clients in a rush; more than the system's own limit changes nothing.
----@param opts? silly.net.cluster.listen_options what those who connect speak
+---@param opts? silly.net.cluster.listen_options what those who connect speak, and who may
 ---@return silly.net.cluster.listener? listener
 ---@return string? err what the system said, with the address; the log has it, too
 function cluster.listen(addr, backlog, opts)
@@ -309,12 +318,13 @@ function cluster.listen(addr, backlog, opts)
 	if backlog ~= nil then
 		backlog = check.integer(name, "the backlog", backlog, 1, 2 ^ 31 - 1)
 	end
-	local wire = default_wire
+	local wire, mode = default_wire, nil
 	if opts ~= nil then
-		check.options(name, "the options", opts, { "wire" })
+		check.options(name, "the options", opts, { "wire", "mode" })
 		wire = opts.wire == nil and wire or check.integer(name, "option 'wire'", opts.wire, 1, 2)
+		mode = opts.mode ~= nil and check.mode(name, "option 'mode'", opts.mode) or nil
 	end
-	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG, wire)
+	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG, mode, wire)
 	if id then
 		local listener = { fd = id, addr = bound, [LISTENER] = id }
 		listeners[listener] = true
@@ -332,7 +342,8 @@ end
 ---
 --- Raises when the address is malformed.
 ---@async
----@param addr string "ip:port", "[ipv6]:port" or "name:port"; a name is looked up at each dial
+---@param addr string "ip:port", "[ipv6]:port", "name:port" or "unix:/path"; a name is looked up at each
+---  dial
 ---@param opts? silly.net.cluster.connect_options whether to share the handle; none by default
 ---@return silly.net.cluster.peer peer
 function cluster.connect(addr, opts)

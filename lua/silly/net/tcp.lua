@@ -39,7 +39,8 @@ local listener_mt = { __index = listener, __name = "silly.net.tcp.listener" }
 
 --- What `tcp.listen` takes.
 ---@class silly.net.tcp.conf
---- "ip:port", "[ipv6]:port" or ":port"; port 0 lets the system choose, see the listener's `addr`.
+--- "ip:port", "[ipv6]:port", ":port" or "unix:/path"; port 0 lets the system choose, see the listener's
+--- `addr`.
 ---@field addr string
 --- Takes a connection in, as a task. If it raises, that is logged and the connection closed; if it
 --- returns, the connection stays open as long as somebody keeps it.
@@ -47,6 +48,9 @@ local listener_mt = { __index = listener, __name = "silly.net.tcp.listener" }
 --- Connections that may wait to be accepted; 256 by default. Too few refuses clients in a rush; more
 --- than the system's own limit changes nothing.
 ---@field backlog? integer
+--- Who may connect to a Unix socket: the rights of its file as octal digits, of which those to write
+--- count; "600" by default, its owner only. "660" lets the group in, "666" everybody on the machine.
+---@field mode? string
 
 --- What `tcp.connect` takes besides.
 ---@class silly.net.tcp.connect_options
@@ -308,7 +312,7 @@ function conn:unsentbytes()
 	return self.fd and native.unsent(self.fd) or 0
 end
 
---- The other end's "ip:port", also once it is closed.
+--- The other end's "ip:port", or "unix:/path" of the socket between both; also once it is closed.
 ---@return string addr
 function conn:remoteaddr()
 	check.that(is_conn(self), "conn:remoteaddr", "the first argument", A_CONN, self)
@@ -345,9 +349,9 @@ end
 function tcp.listen(conf)
 	local name = "tcp.listen"
 	local given = type(conf) == "table" and conf or {}
-	local addr, accept, backlog = given.addr, given.accept, given.backlog
+	local addr, accept, backlog, mode = given.addr, given.accept, given.backlog, given.mode
 	if type(conf) == "table" then
-		check.options(name, "the argument", conf, { "addr", "accept", "backlog" })
+		check.options(name, "the argument", conf, { "addr", "accept", "backlog", "mode" })
 	end
 	if addr == nil then
 		error("tcp.listen missing addr", 2)
@@ -359,7 +363,10 @@ function tcp.listen(conf)
 	if backlog ~= nil then
 		backlog = check.integer(name, "option 'backlog'", backlog, 1, 2 ^ 31 - 1)
 	end
-	local fd, bound, malformed = native.listen(addr, backlog or DEFAULT_BACKLOG)
+	if mode ~= nil then
+		mode = check.mode(name, "option 'mode'", mode)
+	end
+	local fd, bound, malformed = native.listen(addr, backlog or DEFAULT_BACKLOG, mode)
 	if fd then
 		local self = setmetatable({ fd = fd, addr = bound }, listener_mt)
 		accepts[fd], listeners[fd] = accept, self
@@ -372,7 +379,7 @@ end
 
 --- Connects to a literal address. Names are not looked up: `dns.lookup` does that.
 ---@async
----@param addr string "ip:port" or "[ipv6]:port"
+---@param addr string "ip:port", "[ipv6]:port" or "unix:/path"
 ---@param opts? silly.net.tcp.connect_options where from, and how long to try; none by default
 ---@return silly.net.tcp.conn? conn
 ---@return string? err what the system said, such as "Connection refused", and "Connection timed
