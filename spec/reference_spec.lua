@@ -400,7 +400,7 @@ describe("the options of cluster.serve", function()
 				found[item.name], count = (loadstring or load)("return " .. source)(), count + 1
 			end
 		end
-		assert.equal(6, count)
+		assert.equal(9, count)
 		return found
 	end
 

@@ -159,8 +159,8 @@ describe("a cluster over a Unix socket", function()
 		local addr = "unix:" .. path("busy.sock")
 		-- Its backlog is full, and nobody takes anything in.
 		local child = process.start(([[
-			local tcp = require "silly.net.tcp"
-						assert(tcp.listen { addr = "%s", backlog = 1, accept = function() end })
+			local tcp, task = require "silly.net.tcp", require "silly.task"
+			assert(tcp.listen { addr = "%s", backlog = 1, accept = function() end })
 			task.fork(function()
 				for _ = 1, 4 do
 					task.fork(function() tcp.connect("%s") end)

@@ -275,7 +275,7 @@ impl Cluster {
         match head {
             Head::Request { session, cmd, trace } => {
                 self.totals.requests_received += 1;
-                self.remark(reactor, link, data.len() + REQUEST_FIELDS, "request", "from");
+                self.remark(reactor, link, data.size() + REQUEST_FIELDS, "request", "from");
                 if self.drop_request() {
                     return Receipt::Dropped;
                 }
@@ -294,7 +294,7 @@ impl Cluster {
                 Receipt::Passed
             }
             Head::Response { session } => {
-                self.remark(reactor, link, data.len() + RESPONSE_FIELDS, "response", "from");
+                self.remark(reactor, link, data.size() + RESPONSE_FIELDS, "response", "from");
                 match self.sessions.complete(link.to_bits(), session) {
                     Some(asker) => {
                         self.totals.responses_received += 1;

@@ -46,7 +46,7 @@ fn open() -> io::Result<Socket> {
 /// before it has those that were asked for. Elsewhere the system refuses this, and the mask alone holds.
 fn restricted(socket: Socket) -> Socket {
     let file = File::from(OwnedFd::from(socket));
-    let _ = file.set_permissions(Permissions::from_mode(0));
+    let _ = file.set_permissions(Permissions::from_mode(0o000));
     Socket::from(OwnedFd::from(file))
 }
 

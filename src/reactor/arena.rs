@@ -19,7 +19,7 @@ pub struct Span {
 
 impl Span {
     /// How many bytes it has.
-    pub fn len(self) -> usize {
+    pub fn size(self) -> usize {
         self.len
     }
 }

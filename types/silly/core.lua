@@ -130,7 +130,8 @@ function core.cancel_sleep(slot) end
 -- The cluster -----------------------------------------------------------------------------------
 
 --- Sets the bounds, for all connections.
----@param bounds {keepalive: integer?, highwater: integer, maxcalls: integer, maxanswers: integer, maxrequests: integer, hardlimit: integer, softlimit: integer} as serve takes them; without keepalive: never
+---@param bounds table<string, integer> keepalive (without: never), highwater, maxcalls, maxanswers,
+---  maxrequests, hardlimit, softlimit, as serve takes them
 function core.limit(bounds) end
 
 --- Listens.
