@@ -274,7 +274,8 @@ describe("a long message", function()
 		local client = raw.connect(listener.addr)
 		client:send(two.frame("", 1001))
 		assert.is_true(client:has_ended())
-		assert.equal(1, told("closing " .. client:name() .. ": frame with a length of 1001, which is over the hardlimit of 1000"))
+		local why = "frame with a length of 1001, which is over the hardlimit of 1000"
+		assert.equal(1, told("closing " .. client:name() .. ": " .. why))
 		assert.equal("r:x", (cluster.call(good, 1, "x")))
 	end))
 

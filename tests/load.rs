@@ -20,7 +20,10 @@ use silly_cluster::node::Node;
 use silly_cluster::reactor::event::Event;
 use silly_cluster::reason::Reason;
 use silly_cluster::registry::Id;
-use silly_cluster::wire::gen1;
+use silly_cluster::wire::{Generation, Wire};
+
+/// What all of it is said in.
+const WIRE: Wire = Wire { generation: Generation::One, hardlimit: 0 };
 
 use support::{PATIENCE, call, connected, listen, submit, until};
 
@@ -34,7 +37,7 @@ const TURN: usize = 1024 * 1024;
 fn requests(count: u32) -> Vec<u8> {
     let mut bytes = bytes::BytesMut::new();
     for session in 0..count {
-        gen1::encode_request(&mut bytes, session, 1, 0, b"").unwrap();
+        WIRE.encode_request(&mut bytes, session, 1, 0, b"").unwrap();
     }
     bytes.to_vec()
 }
@@ -102,7 +105,7 @@ fn what_nobody_is_told_of_does_not_fill_the_turn() {
     // More answers to nothing than a turn reads, and then a question.
     let mut strays = bytes::BytesMut::new();
     while strays.len() < 8 * TURN {
-        gen1::encode_response(&mut strays, 7, &[7; 1_000]).unwrap();
+        WIRE.encode_response(&mut strays, 7, &[7; 1_000]).unwrap();
     }
     let writer = std::thread::spawn(move || {
         clients[0].write_all(&strays).unwrap();
@@ -136,7 +139,7 @@ fn the_rest_of_a_frame_that_the_kernel_holds_has_come() {
     let frame = requests(1);
     let mut large = bytes::BytesMut::new();
     for _ in 0..3 {
-        gen1::encode_request(&mut large, 0, 1, 0, &[7; 60_000]).unwrap();
+        WIRE.encode_request(&mut large, 0, 1, 0, &[7; 60_000]).unwrap();
     }
     let (half, rest) = frame.split_at(7);
     let (last, others) = clients.split_last_mut().unwrap();
@@ -150,7 +153,7 @@ fn the_rest_of_a_frame_that_the_kernel_holds_has_come() {
     last.write_all(rest).unwrap();
     until(&mut node, |_, event| {
         assert!(!matches!(event, Event::Closed { .. } | Event::Log { .. }), "{event:?}");
-        matches!(event, Event::Request { data, .. } if data.len < 1_000).then_some(())
+        matches!(event, Event::Request { data, .. } if data.size() < 1_000).then_some(())
     });
 }
 
@@ -187,7 +190,7 @@ fn large_bodies_are_read_a_piece_a_turn_of_each_connection_and_of_all() {
     let (_, address) = listen(&mut node);
     let mut frames = bytes::BytesMut::new();
     for _ in 0..4 {
-        gen1::encode_request(&mut frames, 0, 1, 0, &[7; 60_000]).unwrap();
+        WIRE.encode_request(&mut frames, 0, 1, 0, &[7; 60_000]).unwrap();
     }
     let mut clients = Vec::new();
     for _ in 0..32 {
@@ -203,7 +206,7 @@ fn large_bodies_are_read_a_piece_a_turn_of_each_connection_and_of_all() {
         let mut read = HashMap::new();
         while let Some(event) = node.take() {
             if let Event::Request { peer, data, .. } = event {
-                *read.entry(peer).or_default() += data.len;
+                *read.entry(peer).or_default() += data.size();
                 left -= 1;
             }
         }
@@ -217,7 +220,7 @@ fn large_bodies_are_read_a_piece_a_turn_of_each_connection_and_of_all() {
 fn pair() -> (Node, Id, Node) {
     let (mut asking, mut answering) = (Node::default(), Node::default());
     let (_, address) = listen(&mut answering);
-    let peer = asking.rooms.cluster.open(address.to_string().parse().unwrap());
+    let peer = asking.rooms.cluster.open(address.to_string().parse().unwrap(), Generation::One);
     asking.rooms.cluster.join(&mut asking.reactor, peer, 5_000);
     until(&mut asking, |_, event| matches!(event, Event::Connected { .. }).then_some(()));
     (asking, peer, answering)
@@ -235,7 +238,7 @@ fn asked(node: &mut Node, count: usize) -> Vec<Asked> {
     let mut all = Vec::new();
     until(node, |node, event| {
         if let Event::Request { fd, session, data, .. } = event {
-            let data = node.reactor.bytes(*data).to_vec();
+            let data = node.reactor.arena.get(*data).to_vec();
             all.push(Asked { link: Id::from_bits(*fd), session: *session, data });
         }
         (all.len() == count).then_some(())
@@ -255,7 +258,7 @@ fn answer(node: &mut Node, requests: &[Asked]) {
 fn settle(node: &mut Node, mut calls: HashMap<Id, Vec<u8>>) {
     until(node, |node, event| {
         if let Event::Reply { request, data } = event {
-            assert_eq!(calls.remove(request).as_deref(), Some(node.reactor.bytes(*data)));
+            assert_eq!(calls.remove(request).as_deref(), Some(node.reactor.arena.get(*data)));
         }
         calls.is_empty().then_some(())
     });

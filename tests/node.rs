@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use silly_cluster::cluster::{Kind, Submitted};
 use silly_cluster::node::Node;
-use silly_cluster::reactor::event::Event;
+use silly_cluster::reactor::event::{Event, Severity};
 use silly_cluster::reason::Reason;
 use silly_cluster::registry::Id;
 
@@ -39,7 +39,7 @@ fn a_call_is_the_documented_bytes_and_its_answer_comes_back() {
     server.write_all(&hex("0009 776f726c64 00000080")).unwrap();
     let answer = until(&mut node, |node, event| match event {
         Event::Reply { request: done, data } if *done == request => {
-            Some(node.reactor.bytes(*data).to_vec())
+            Some(node.reactor.arena.get(*data).to_vec())
         }
         _ => None,
     });
@@ -58,7 +58,10 @@ fn a_request_arrives_byte_by_byte_and_is_answered() {
         node.turn(Some(Duration::ZERO)).unwrap();
         while let Some(event) = node.take() {
             let Event::Request { fd, session, cmd, data, .. } = event else { continue };
-            assert_eq!((session, cmd, node.reactor.bytes(data)), (7, 0x0102_0305, &b"hello"[..]));
+            assert_eq!(
+                (session, cmd, node.reactor.arena.get(data)),
+                (7, 0x0102_0305, &b"hello"[..])
+            );
             let link = Id::from_bits(fd);
             node.rooms.cluster.respond(&mut node.reactor, link, session, Some(b"")).unwrap();
         }
@@ -188,7 +191,7 @@ fn a_violation_closes_that_connection_only_and_is_logged() {
     let mut good = TcpStream::connect(address).unwrap();
     bad.write_all(&hex("0003 010203")).unwrap();
     let logged = until(&mut node, |_, event| match event {
-        Event::Log { text } => Some(text.to_string()),
+        Event::Log { severity: Severity::Error, text } => Some(text.to_string()),
         _ => None,
     });
     assert!(logged.contains(&bad.local_addr().unwrap().to_string()), "{logged}");

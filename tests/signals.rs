@@ -8,6 +8,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use silly_cluster::cluster::Terms;
+use silly_cluster::net::address::parse_listen;
 use silly_cluster::node::Node;
 use silly_cluster::reactor::event::Event;
 use silly_cluster::signals::Watcher;
@@ -51,9 +53,9 @@ fn a_signal_ends_the_wait_of_every_node_with_sockets_or_without() {
     });
     let listening = thread::spawn(move || {
         let mut node = Node::default();
-        let address = "127.0.0.1:0".parse().unwrap();
+        let address = parse_listen("127.0.0.1:0").unwrap();
         let reactor = &mut node.reactor;
-        node.rooms.cluster.listen(reactor, address, 16).unwrap();
+        node.rooms.cluster.listen(reactor, &address, Terms::default()).unwrap();
         hear(&mut node, &ready);
         hear(&mut node, &ready);
     });

@@ -35,7 +35,7 @@ fn until(node: &mut Node, wanted: impl Fn(&Event) -> bool) {
 }
 
 fn connect(node: &mut Node, remote: SocketAddr, timeout: u64) -> Id {
-    node.rooms.tcp.connect(&mut node.reactor, remote, None, timeout).unwrap()
+    node.rooms.tcp.connect(&mut node.reactor, remote.into(), None, timeout).unwrap()
 }
 
 /// A stream and the raw socket at its other end.

@@ -1,7 +1,25 @@
 //! A listener of the cluster: where connections come in, and what they are taken for.
 
+use crate::net::listener::OWNER_ONLY;
 use crate::reactor::door::Door;
 use crate::wire::Generation;
+
+/// On what terms a listener takes connections in.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// So many connections may wait to be accepted.
+    pub backlog: u32,
+    /// Who may connect to a Unix socket: the rights of its file.
+    pub mode: u32,
+    /// What those who come in speak.
+    pub generation: Generation,
+}
+
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms { backlog: 128, mode: OWNER_ONLY, generation: Generation::One }
+    }
+}
 
 /// One listener.
 #[derive(Debug)]

@@ -36,6 +36,7 @@ use link::Link;
 use peer::{Peer, State};
 use request::{Request, Stage};
 
+pub use gate::Terms;
 pub use operations::{Listening, Submitted};
 pub use request::{Ask, Kind};
 pub use stats::{Present, Totals};

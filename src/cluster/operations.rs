@@ -13,7 +13,7 @@ use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::{Generation, RESPONSE_FIELDS, TooLarge};
 
-use super::gate::Gate;
+use super::gate::{Gate, Terms};
 use super::limits::Limits;
 use super::peer::{Peer, State};
 use super::request::{Ask, Kind, Request, Stage, Unsent};
@@ -64,11 +64,9 @@ impl Cluster {
         &mut self,
         reactor: &mut Reactor,
         endpoint: &Endpoint,
-        backlog: u32,
-        mode: u32,
-        generation: Generation,
+        terms: Terms,
     ) -> Result<Listening, String> {
-        let bound = reactor.enter(|| Listener::bind(endpoint, backlog, mode));
+        let bound = reactor.enter(|| Listener::bind(endpoint, terms.backlog, terms.mode));
         let listener = bound
             .map_err(|refusal| refusal.to_string())?
             .map_err(|error| format!("listen {endpoint}: {}", errno::reason(&error)))?;
@@ -76,7 +74,7 @@ impl Cluster {
         let local = listener.local().clone();
         let id = self.gates.insert_with(|id| Gate {
             door: Door::new(listener, reactor.source(Key::Door(id.slot()))),
-            generation,
+            generation: terms.generation,
         });
         Ok(Listening { id, local })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mlua::{Lua, LuaString, Result, Table};
 
 use crate::cluster::limits::Limits;
-use crate::cluster::{Present, Submitted, Totals};
+use crate::cluster::{Present, Submitted, Terms, Totals};
 use crate::net::address::{Address, parse_listen};
 use crate::net::listener::OWNER_ONLY;
 use crate::node::Node;
@@ -53,9 +53,10 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
                 Err(error) => return Ok((None, error.to_string(), true)),
             };
             let mode = mode.unwrap_or(OWNER_ONLY);
+            let terms = Terms { backlog, mode, generation: generation(wire) };
             let mut node = shared.borrow_mut();
             let Node { rooms, reactor, .. } = &mut *node;
-            Ok(match rooms.cluster.listen(reactor, &endpoint, backlog, mode, generation(wire)) {
+            Ok(match rooms.cluster.listen(reactor, &endpoint, terms) {
                 Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
                 Err(why) => (None, why, false),
             })
@@ -74,6 +75,12 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
         })
     };
     core.raw_set("open", lua.create_function(open)?)?;
+
+    // malformed(address): what is wrong with it, if anything.
+    let malformed = |_: &Lua, address: LuaString| {
+        Ok(address.to_string_lossy().parse::<Address>().err().map(|error| error.to_string()))
+    };
+    core.raw_set("malformed", lua.create_function(malformed)?)?;
 
     // join(peer, timeout): the slot to wait on for the handle's dial, or nil when there is none.
     let shared = Rc::clone(node);

@@ -10,10 +10,12 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use silly_cluster::cluster::{Ask, Kind, Message, Submitted};
+use silly_cluster::cluster::{Ask, Kind, Message, Submitted, Terms};
+use silly_cluster::net::address::parse_listen;
 use silly_cluster::node::Node;
 use silly_cluster::reactor::event::Event;
 use silly_cluster::registry::Id;
+use silly_cluster::wire::Generation;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -32,16 +34,17 @@ pub(crate) fn until<T>(node: &mut Node, mut wanted: impl FnMut(&Node, &Event) ->
 }
 
 pub(crate) fn listen(node: &mut Node) -> (Id, SocketAddr) {
-    let address = "127.0.0.1:0".parse().unwrap();
-    let listening = node.rooms.cluster.listen(&mut node.reactor, address, 16).unwrap();
-    (listening.id, listening.local)
+    let endpoint = parse_listen("127.0.0.1:0").unwrap();
+    let terms = Terms::default();
+    let listening = node.rooms.cluster.listen(&mut node.reactor, &endpoint, terms).unwrap();
+    (listening.id, listening.local.to_string().parse().unwrap())
 }
 
 /// A handle on a raw server, connected, with the server's end of the connection.
 pub(crate) fn connected(node: &mut Node) -> (Id, TcpStream) {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap().to_string().parse().unwrap();
-    let peer = node.rooms.cluster.open(address);
+    let peer = node.rooms.cluster.open(address, Generation::One);
     let joined = node.rooms.cluster.join(&mut node.reactor, peer, 5_000);
     assert!(matches!(joined, Submitted::Waiting(_)));
     until(node, |_, event| matches!(event, Event::Connected { .. }).then_some(()));

@@ -152,6 +152,11 @@ function core.listen(address, backlog, mode, wire) end
 ---@return string? problem what is malformed in it
 function core.open(address, wire) end
 
+--- What is malformed in an address, if anything.
+---@param address string
+---@return string? problem
+function core.malformed(address) end
+
 --- Waits for a handle's dial.
 ---@param peer integer its id
 ---@param timeout number

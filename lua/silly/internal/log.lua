@@ -50,7 +50,7 @@ function log.because(problem)
 end
 
 loop.on(core.events.LOG, function(level, text)
-	log.record(log.ERROR, text)
+	log.record(level, text)
 end)
 
 scheduler.report = function(text, severity)

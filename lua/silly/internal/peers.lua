@@ -1,15 +1,19 @@
 --- The handles of the cluster that scripts hold, and what each stands for natively.
 
 local core = require "silly.internal.core"
+local edition = require "silly.internal.edition"
 local open = require "silly.internal.open"
 
 if core.loaded.peers then
 	return core.loaded.peers --[[@as silly.peers]]
 end
 
+--- An id that nothing has.
+local NOBODY = 0
+
 -- Where a handle keeps its native id, the address it dials, and the other end's, whatever a script
 -- does to its fields: keys no script can collide with. Accepted peers have no address to dial.
-local PEER, ADDRESS, REMOTE = {}, {}, {}
+local PEER, ADDRESS, REMOTE, LATER = {}, {}, {}, {}
 
 ---@class silly.peers
 local peers = {
@@ -53,7 +57,24 @@ function peers.describe()
 	return list
 end
 
---- Makes a table the handle of an address.
+--- A table that becomes a handle when it is used.
+---@param address string
+---@param wire integer the generation that it will speak
+---@param own boolean it is not to be shared
+---@return silly.net.cluster.peer?
+---@return string? problem that the address is malformed
+function peers.later(address, wire, own)
+	local known = not own and shared[wire][address]
+	if known then
+		return known
+	elseif core.malformed(address) then
+		return nil, "Invalid address:" .. address
+	end
+	return { addr = address, remoteaddr = address, [LATER] = { wire = wire, own = own } }
+end
+
+--- Makes a table the handle of an address. One of `later` has been told its generation, and whether it is
+--- shared.
 ---@param peer table
 ---@param address string
 ---@param wire integer the generation that it speaks
@@ -61,6 +82,10 @@ end
 ---@return integer? id
 ---@return string? problem what is malformed in the address
 function peers.adopt(peer, address, wire, own)
+	local later = peer[LATER]
+	if later then
+		wire, own = later.wire, later.own
+	end
 	local known = not own and shared[wire][address]
 	if known then
 		-- A script that makes a table for every call must not make a connection each.
@@ -129,6 +154,18 @@ function peers.close(peer)
 		end
 	end
 	peer.fd = nil
+	if edition.newest then
+		peer.addr = nil
+	end
+end
+
+--- Closes for good what could have become a handle.
+---@param peer table
+function peers.give_up(peer)
+	peer.fd = nil
+	if edition.newest then
+		peer.addr, peer[PEER] = nil, NOBODY
+	end
 end
 
 --- Every handle that is not closed, and every connection that has come in.

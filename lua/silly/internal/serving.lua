@@ -3,7 +3,9 @@
 local core = require "silly.internal.core"
 local check = require "silly.internal.check"
 local scheduler = require "silly.internal.scheduler"
+local edition = require "silly.internal.edition"
 local peers = require "silly.internal.peers"
+local errno = require "silly.errno"
 local log = require "silly.internal.log"
 local loop = require "silly.internal.loop"
 
@@ -130,7 +132,11 @@ local function attendance(duty, callback, peer, argument)
 	return function()
 		local task = scheduler.current()
 		duties[task], patrons[task] = duty, peer
-		callback(peer, argument)
+		if argument ~= nil then
+			callback(peer, argument)
+		else
+			callback(peer)
+		end
 		duties[task] = nil
 	end
 end
@@ -173,7 +179,7 @@ loop.on_request(events.REQUEST, { process, peers.by_slot, owed, patrons })
 function serving.accepted(slot, id, fd, address)
 	local peer = peers.accepted(slot, id, fd, address)
 	if accept then
-		start(attendance("accept", accept, peer, address))
+		start(attendance("accept", accept, peer, not edition.newest and address or nil))
 	end
 end
 
@@ -183,9 +189,10 @@ function serving.forsake_peer(_, id)
 end
 
 --- A connection has ended from outside.
-function serving.closed(peer, errno)
+function serving.closed(peer, number)
 	if close then
-		start(attendance("close", close, peer, errno))
+		local argument = edition.newest and errno[number == 0 and "EOF" or number] or number
+		start(attendance("close", close, peer, argument))
 	end
 end
 

@@ -25,6 +25,7 @@ local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
 local peers = require "silly.internal.peers"
 local serving = require "silly.internal.serving"
+local edition = require "silly.internal.edition"
 local errno = require "silly.errno"
 local log = require "silly.internal.log"
 local open = require "silly.internal.open"
@@ -117,6 +118,14 @@ core.loaded.cluster = cluster
 --- default. Of each connection it is told once, and again when messages have become twice as long. Too
 --- low warns of what is usual; too high hides what holds up everything else on the connection.
 ---@field softlimit? integer
+--- Which edition of silly the script is written to; "0.6" by default, the documented one. With "0.7", for
+--- the whole process: `wire` is 2 by default; `connect` returns a handle of its own without waiting, which
+--- connects when it is used, and nil and a message for a malformed address; `accept` gets the peer alone;
+--- `close` gets a text like `errno.EOF`; a closed handle has no `addr`; and errors are the system's words
+--- with their number, such as "Connection refused (111)", `errno.TIMEDOUT` for a timeout, `errno.CLOSED`
+--- for what is closed while waiting, "Peer closed". Of `silly.net.tcp` a read returns nil and `errno.EOF`
+--- at the end, and `conn.remoteaddr` is a field.
+---@field edition? "0.6"|"0.7"
 
 --- What `cluster.connect` takes besides.
 ---@class silly.net.cluster.connect_options
@@ -129,7 +138,7 @@ core.loaded.cluster = cluster
 local OPTIONS = {
 	"marshal", "unmarshal", "call", "accept", "close",
 	"timeout", "keepalive", "highwater", "maxcalls", "maxanswers", "maxrequests",
-	"wire", "hardlimit", "softlimit",
+	"wire", "hardlimit", "softlimit", "edition",
 }
 local DEFAULT_BACKLOG = 128
 --- A day; calls that outlive it are not calls any more.
@@ -281,10 +290,15 @@ function cluster.serve(conf)
 		check.type(name, "option 'close'", conf.close, "function")
 	end
 	local number = {}
+	local version = conf.edition
+	if version == nil then
+		version = edition.DOCUMENTED
+	end
+	check.one_of(name, "option 'edition'", version, edition.WIRES, '"0.6" or "0.7"')
 	for option, range in pairs(NUMBERS) do
 		local value = conf[option]
 		if value == nil then
-			value = range[1]
+			value = option == "wire" and edition.WIRES[version] or range[1]
 		elseif value ~= false or option ~= "keepalive" then
 			value = check.integer(name, "option '" .. option .. "'", value, range[2], range[3])
 		end
@@ -292,6 +306,7 @@ function cluster.serve(conf)
 	end
 	marshal, unmarshal = conf.marshal, conf.unmarshal
 	default_timeout, default_wire = number.timeout, number.wire
+	edition.newest = version ~= edition.DOCUMENTED
 	serving.configure(conf)
 	number.keepalive = number.keepalive or nil
 	core.limit(number)
@@ -345,17 +360,23 @@ end
 ---@param addr string "ip:port", "[ipv6]:port", "name:port" or "unix:/path"; a name is looked up at each
 ---  dial
 ---@param opts? silly.net.cluster.connect_options whether to share the handle; none by default
----@return silly.net.cluster.peer peer
+---@return silly.net.cluster.peer? peer nil in edition "0.7" alone
+---@return string? err what is wrong with the address, in that edition
 function cluster.connect(addr, opts)
 	local name = "cluster.connect"
 	demand_serve(name)
-	local task = enter(name)
+	local task = not edition.newest and enter(name)
 	check.type(name, "the address", addr, "string")
-	local own, wire = false, default_wire
+	local own, wire = edition.newest, default_wire
 	if opts ~= nil then
 		check.options(name, "the options", opts, { "shared", "wire" })
-		own = opts.shared == false
+		if opts.shared ~= nil then
+			own = not opts.shared
+		end
 		wire = opts.wire == nil and wire or check.integer(name, "option 'wire'", opts.wire, 1, 2)
+	end
+	if edition.newest then
+		return peers.later(addr, wire, own)
 	end
 	local peer = not own and peers.shared(addr, wire) or nil
 	if peer then
@@ -385,7 +406,7 @@ end
 local function conclude(peer, cmd)
 	local answer, problem = co_yield(SUSPEND)
 	if answer == nil or answer == true then
-		return answer, problem
+		return answer, edition.reason(problem)
 	end
 	local response
 	response, problem = unmarshal("response", cmd, answer)
@@ -420,7 +441,7 @@ local function refusal(name, peer, why)
 		-- never let it arrive, since a call that is refused waits for nothing.
 		peer.fd = nil
 	end
-	return nil, why
+	return nil, edition.reason(why)
 end
 
 --- Makes call or send. Few variables: with two more the native call would make the stack of a task that
@@ -506,7 +527,7 @@ function cluster.close(handle)
 		note("closing %s", peers.name(handle))
 		peers.close(handle)
 	else
-		handle.fd = nil
+		peers.give_up(handle)
 	end
 end
 

@@ -7,6 +7,7 @@ local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
+local edition = require "silly.internal.edition"
 local open = require "silly.internal.open"
 require "silly.internal.start"
 
@@ -140,7 +141,7 @@ conn_mt.__gc = conn.close
 
 local function new_conn(fd)
 	local remote, slot = native.describe(fd)
-	local self = { fd = fd, remote = remote, slot = slot }
+	local self = { fd = fd, remote = remote, slot = slot, remoteaddr = edition.newest and remote or nil }
 	conns[self] = true -- before there is anything to finalise, should memory fail
 	setmetatable(self, conn_mt)
 	if newproxy then
@@ -236,7 +237,7 @@ function conn:read(want, timeout)
 	end
 	local task = enter(name)
 	if not fd then
-		return nil, "socket closed"
+		return nil, edition.reason("socket closed")
 	end
 	local data, why, slot = native_read(fd, want, timeout)
 	if slot then
@@ -245,9 +246,12 @@ function conn:read(want, timeout)
 			error(scheduler.NO_MEMORY, 0)
 		end
 		if suspend() == CLOSED then
-			return nil, "active closed"
+			return nil, edition.reason("active closed")
 		end
 		data, why = native_conclude(fd)
+	end
+	if why and edition.newest then
+		return nil, edition.reason(why)
 	end
 	return data, why
 end
@@ -405,7 +409,7 @@ function tcp.connect(addr, opts)
 	local task = enter(name)
 	local slot, attempt, refused = native.connect(addr, bind, timeout or DEFAULT_TIMEOUT)
 	if not slot then
-		return nil, refused
+		return nil, edition.reason(refused)
 	end
 	if not insist(enlist, connecting, connect_slots, slot, task) then
 		native.abandon(slot)
@@ -414,7 +418,7 @@ function tcp.connect(addr, opts)
 	suspend()
 	local fd, why = native.connected(attempt)
 	if not fd then
-		return nil, why
+		return nil, edition.reason(why)
 	end
 	return adopt(fd), nil
 end
