@@ -55,9 +55,9 @@ core.loaded.cluster = cluster
 
 --- What `cluster.listen` takes besides.
 ---@class silly.net.cluster.listen_options
---- The generation of the wire that those who connect speak; what serve says by default. Nodes of the
+--- The generation of the wire, 1 to 2, that those who connect speak; what serve says by default. Nodes of the
 --- other one are closed, as soon as that is certain with a line in the log that says so.
----@field wire? 1|2
+---@field wire? integer
 --- Who may connect to a Unix socket: the rights of its file as octal digits, of which those to write
 --- count; "600" by default, its owner only. "660" lets the group in, "666" everybody on the machine. Of
 --- no meaning for other addresses.
@@ -106,10 +106,10 @@ core.loaded.cluster = cluster
 --- with slow handlers, too low closes peers that do nothing wrong. Too high lets each peer start that
 --- many tasks.
 ---@field maxrequests? integer
---- The generation of the wire, where `listen` and `connect` are not told another; 1 by default, the
---- documented one. 2 is what nodes of silly 0.7.1 and later speak; its messages may be longer. Both ends of a
+--- The generation of the wire, 1 to 2, where `listen` and `connect` are not told another; 1 by default,
+--- the documented one. 2 is what nodes of silly 0.7.1 and later speak; its messages may be longer. Both ends of a
 --- connection must have the same: it is never negotiated.
----@field wire? 1|2
+---@field wire? integer
 --- Bytes of a message of generation 2, 20 to 2,147,483,647; 134,217,728 by default. A longer one is not
 --- sent: call and send return nil and a message. A peer that announces one is closed. Too low refuses
 --- what was meant to be sent; too high lets a peer make this side gather that much.
@@ -131,9 +131,9 @@ core.loaded.cluster = cluster
 ---@class silly.net.cluster.connect_options
 --- `false` asks for a handle of one's own, for pools; true by default.
 ---@field shared? boolean
---- The generation of the wire that the other end speaks; what serve says by default. Handles of both
+--- The generation of the wire, 1 to 2, that the other end speaks; what serve says by default. Handles of both
 --- generations are never shared.
----@field wire? 1|2
+---@field wire? integer
 
 local OPTIONS = {
 	"marshal", "unmarshal", "call", "accept", "close",
@@ -323,7 +323,7 @@ end
 ---  see the listener's `addr`
 ---@param backlog integer? connections that may wait to be accepted; 128 by default. Too few
 ---  refuses clients in a rush; more than the system's own limit changes nothing.
----@param opts? silly.net.cluster.listen_options what those who connect speak, and who may
+---@param opts? silly.net.cluster.listen_options what those who connect speak, and who may; none by default
 ---@return silly.net.cluster.listener? listener
 ---@return string? err what the system said, with the address; the log has it, too
 function cluster.listen(addr, backlog, opts)
