@@ -108,6 +108,8 @@ local function read_one(text, at)
 			error("a string is not finished", 0)
 		end
 		return { kind = "literal", inner = {} }, closing + 1
+	elseif first:find("%d") then
+		return { kind = "literal", inner = {} }, text:match("^%d+()", at)
 	elseif text:find("^fun%(", at) then
 		return read_function(text, at + 4)
 	elseif text:find("^%.%.%.", at) then

@@ -57,7 +57,7 @@ core.loaded.cluster = cluster
 ---@class silly.net.cluster.listen_options
 --- The generation of the wire, 1 to 2, that those who connect speak; what serve says by default. Nodes of the
 --- other one are closed, as soon as that is certain with a line in the log that says so.
----@field wire? integer
+---@field wire? 1|2
 --- Who may connect to a Unix socket: the rights of its file as octal digits, of which those to write
 --- count; "600" by default, its owner only. "660" lets the group in, "666" everybody on the machine. Of
 --- no meaning for other addresses.
@@ -109,7 +109,7 @@ core.loaded.cluster = cluster
 --- The generation of the wire, 1 to 2, where `listen` and `connect` are not told another; 1 by default,
 --- the documented one. 2 is what nodes of silly 0.7.1 and later speak; its messages may be longer. Both ends of a
 --- connection must have the same: it is never negotiated.
----@field wire? integer
+---@field wire? 1|2
 --- Bytes of a message of generation 2, 20 to 2,147,483,647; 134,217,728 by default. A longer one is not
 --- sent: call and send return nil and a message. A peer that announces one is closed. Too low refuses
 --- what was meant to be sent; too high lets a peer make this side gather that much.
@@ -133,7 +133,7 @@ core.loaded.cluster = cluster
 ---@field shared? boolean
 --- The generation of the wire, 1 to 2, that the other end speaks; what serve says by default. Handles of both
 --- generations are never shared.
----@field wire? integer
+---@field wire? 1|2
 
 local OPTIONS = {
 	"marshal", "unmarshal", "call", "accept", "close",
