@@ -37,15 +37,16 @@ cluster.serve {
 	end,
 }
 print(assert(cluster.listen "127.0.0.1:0").addr)
+print(assert(cluster.listen("127.0.0.1:0", nil, { wire = 2 })).addr)
 ]]
 
 describe("silly call", function()
-	local server, addr
+	local server, addr, second
 
 	setup(function()
 		process.write("schema.zproto", SCHEMA)
 		server = process.start(SERVER, { command = process.launcher, stderr = "/dev/null" })
-		addr = server.read()
+		addr, second = server.read(), server.read()
 	end)
 	teardown(function()
 		server.kill("TERM")
@@ -69,6 +70,11 @@ describe("silly call", function()
 			result.status, result.out, result.err:match("^[^\n]*"),
 		})
 	end
+
+	it("speaks the generation of the wire that the node speaks", function()
+		local result = call(("--wire 2 %s 3 hello"):format(second))
+		assert.same({ status = 0, out = "hello\n", err = "" }, result)
+	end)
 
 	it("prints the answer", function()
 		answers("hello\n", "ADDR 3 hello")

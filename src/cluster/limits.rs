@@ -7,7 +7,7 @@ use crate::wire::{Generation, Wire};
 /// How long half a frame is waited for where connections are not probed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Per connection, each way.
+/// What holds for each connection, each way, and at the end for all that come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How long a peer may be silent where it has to say something: acknowledge what was sent,
@@ -28,6 +28,12 @@ pub struct Limits {
     pub hardlimit: u32,
     /// The length beyond which a warning says that a frame of generation 2 is long.
     pub softlimit: u32,
+    /// Connections that came in, at a time: more are closed at once.
+    pub connections: usize,
+    /// The same for those of one host.
+    pub per_host: usize,
+    /// Connections that are taken in in a second, on all listeners: more wait in their backlogs.
+    pub accepts: u32,
 }
 
 impl Limits {
@@ -52,6 +58,9 @@ impl Default for Limits {
             requests: 1 << 18,
             hardlimit: 128 << 20,
             softlimit: 65_535,
+            connections: 1 << 16,
+            per_host: 1 << 14,
+            accepts: 50_000,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
 //! - `traffic`: what sockets, dials and deadlines bring.
-//! - `drain`: leaving in order; `stats`: what an operator sees.
+//! - `guard`: who is let in; `drain`: leaving in order; `stats`: what an operator sees.
 //! - `peer`, `gate`, `link`, `request`: one of each thing there is; `queue`: requests that wait; `limits`:
 //!   the bounds.
 //!
@@ -11,6 +11,7 @@
 
 mod drain;
 mod gate;
+mod guard;
 pub mod limits;
 mod link;
 mod operations;
@@ -31,6 +32,7 @@ use crate::wire::{REQUEST_FIELDS, TooLarge};
 
 use drain::Drain;
 use gate::Gate;
+use guard::Guard;
 use limits::Limits;
 use link::Link;
 use peer::{Peer, State};
@@ -54,6 +56,7 @@ pub struct Cluster {
     peers: Registry<Peer>,
     links: Registry<Link>,
     gates: Registry<Gate>,
+    guard: Guard,
     requests: Registry<Request>,
     sessions: Sessions<Id>,
     /// Links with bytes to write.

@@ -27,6 +27,8 @@ pub struct Totals {
     pub drops: u64,
     /// Answers that nobody waited for: late, to a send, or made up.
     pub strays: u64,
+    /// Connections that were not let in because of a bound.
+    pub refused_connections: u64,
     /// Connections closed because what came is no frame.
     pub refused_frames: u64,
     /// Connections closed because their other end passed a bound.
@@ -79,6 +81,9 @@ impl Cluster {
         let link = self.links.remove(link)?;
         self.totals.bytes_sent += link.socket.sent();
         self.totals.bytes_received += link.socket.received();
+        if link.incoming {
+            self.guard.leave(link.socket.remote());
+        }
         Some(link)
     }
 }

@@ -46,8 +46,23 @@ impl Cluster {
         let Some(id) = self.gates.at(slot) else { return };
         let Some(gate) = self.gates.get_mut(id) else { return };
         let generation = gate.generation;
-        for (stream, remote) in gate.door.accept(reactor, Alarm::Door(id)) {
-            self.welcome(reactor, stream, remote, generation);
+        let most = self.guard.allowance(reactor.now(), &self.limits);
+        if most == 0 {
+            reactor.arm(self.guard.pause(&self.limits), Alarm::Door(id));
+            return gate.door.rest();
+        }
+        let guests = gate.door.accept(reactor, Alarm::Door(id), most);
+        self.guard.spend(guests.len());
+        for (stream, remote) in guests {
+            match self.guard.admit(&remote, &self.limits) {
+                Ok(()) => self.welcome(reactor, stream, remote, generation),
+                Err(why) => {
+                    self.totals.refused_connections += 1;
+                    if let Some(text) = self.guard.remark(reactor.now(), &remote, why) {
+                        reactor.log(Severity::Error, text);
+                    }
+                }
+            }
         }
     }
 

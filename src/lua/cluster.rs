@@ -25,7 +25,7 @@ fn generation(number: u8) -> Generation {
 /// Adds the functions to the native table.
 pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     // limit{keepalive = seconds or nil, highwater =, maxcalls =, maxanswers =, maxrequests =,
-    // hardlimit =, softlimit =}
+    // hardlimit =, softlimit =, maxconnections =, maxperhost =, maxaccepts =}
     let shared = Rc::clone(node);
     let limit = move |_: &Lua, bounds: Table| {
         let keepalive: Option<u64> = bounds.raw_get("keepalive")?;
@@ -37,6 +37,9 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
             requests: bounds.raw_get("maxrequests")?,
             hardlimit: bounds.raw_get("hardlimit")?,
             softlimit: bounds.raw_get("softlimit")?,
+            connections: bounds.raw_get("maxconnections")?,
+            per_host: bounds.raw_get("maxperhost")?,
+            accepts: bounds.raw_get("maxaccepts")?,
         };
         shared.borrow_mut().rooms.cluster.set_limits(limits);
         Ok(())
@@ -162,6 +165,7 @@ fn stats(lua: &Lua, node: &Shared) -> Result<Table> {
         timeouts,
         drops,
         strays,
+        refused_connections,
         refused_frames,
         overloads,
     } = totals;
@@ -186,6 +190,7 @@ fn stats(lua: &Lua, node: &Shared) -> Result<Table> {
         ("timeouts", timeouts),
         ("drops", drops),
         ("strays", strays),
+        ("refused_connections", refused_connections),
         ("refused_frames", refused_frames),
         ("overloads", overloads),
         ("connections_in", connections_in),

@@ -54,11 +54,21 @@ impl Door {
         self.source.note();
     }
 
-    /// What waits in the backlog, up to a batch; with more, or after trouble, it is looked after
-    /// again. `retry` is the deadline that notes it after a pause.
-    pub fn accept(&mut self, reactor: &mut Reactor, retry: Alarm) -> Vec<(Transport, Endpoint)> {
+    /// Leaves those who wait in the backlog there, until it is noted.
+    pub fn rest(&self) {
+        self.source.heed();
+    }
+
+    /// What waits in the backlog, up to a batch and to `most`; with more, or after trouble, it is looked
+    /// after again. `retry` is the deadline that notes it after a pause.
+    pub fn accept(
+        &mut self,
+        reactor: &mut Reactor,
+        retry: Alarm,
+        most: usize,
+    ) -> Vec<(Transport, Endpoint)> {
         let mut taken = Vec::new();
-        while taken.len() < ACCEPT_BATCH {
+        while taken.len() < ACCEPT_BATCH.min(most) {
             self.source.heed();
             match self.listener.poll_accept(&mut Context::from_waker(&self.waker)) {
                 Poll::Pending => {

@@ -26,7 +26,7 @@ impl Tcp {
     pub fn door_ready(&mut self, reactor: &mut Reactor, slot: u32) {
         let Some(door) = self.doors.at(slot) else { return };
         let Some(known) = self.doors.get_mut(door) else { return };
-        for (stream, remote) in known.accept(reactor, Alarm::StreamDoor(door)) {
+        for (stream, remote) in known.accept(reactor, Alarm::StreamDoor(door), usize::MAX) {
             let stream = self.establish(reactor, stream, remote);
             reactor.push(Event::StreamAccepted { door, stream });
         }

@@ -35,7 +35,7 @@ local core = {}
 ---@field REPLY integer slot, data: the answer to a call
 ---@field DONE integer slot, true: a request that brings no data has ended
 ---@field FAILED integer slot, nil, message: a request has failed
----@field LOG integer text: a line for the log
+---@field LOG integer level, text: a line for the log
 ---@field LOOKED_UP integer slot: a lookup has ended, see `answer`
 ---@field STREAM_ACCEPTED integer id of the listener, id of the stream
 ---@field STREAM_READY integer slot: a read has ended, see `tcp.conclude`
@@ -131,7 +131,7 @@ function core.cancel_sleep(slot) end
 
 --- Sets the bounds, for all connections.
 ---@param bounds table<string, integer> keepalive (without: never), highwater, maxcalls, maxanswers,
----  maxrequests, hardlimit, softlimit, as serve takes them
+---  maxrequests, hardlimit, softlimit, maxconnections, maxperhost, maxaccepts, as serve takes them
 function core.limit(bounds) end
 
 --- Listens.

@@ -24,6 +24,7 @@ that often.
   --seconds S     how long, 0.01 to 86400 (5). Too short measures chance
   --cmd CMD       the command's number (1)
   --timeout MS    for each call, 1 to 86400000 (5000)
+  --wire N        the generation of the wire that the node speaks, 1 or 2 (1)
 
 Status 0 if every call was answered; 1, with the reasons on stderr, if not.
 ]],
@@ -33,6 +34,7 @@ Status 0 if every call was answered; 1, with the reasons on stderr, if not.
 		seconds = { default = 5, least = 0.01, most = 86400, fraction = true },
 		cmd = { default = 1, least = 0, most = client.LAST_CMD },
 		timeout = client.TIMEOUT,
+		wire = client.WIRE,
 	},
 }
 
@@ -73,7 +75,7 @@ function bench.prepare(first)
 	if #words > 1 then
 		options.misused(bench, "too many arguments")
 	end
-	local peer = client.open(bench, words[1], given.timeout)
+	local peer = client.open(bench, words[1], given)
 	local data = ("x"):rep(given.size)
 	return function()
 		-- One call before the clock starts: it connects, and shows whether there is an answer at all.

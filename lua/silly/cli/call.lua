@@ -21,11 +21,12 @@ left out, and "-" reads it from standard input.
                        in FILE. CMD may be the name of a struct with a tag. ANSWER is the struct of
                        the answer; without it, the one whose tag is one higher
   --timeout MS         milliseconds for all of it, 1 to 86400000 (5000)
+  --wire N             the generation of the wire that the node speaks, 1 or 2 (1)
 
 Status 0 with an answer. Status 1 and the reason on stderr: no connection, no answer in time, or
 one that the codec does not understand. Status 2: a mistake in the command line.
 ]],
-	options = { codec = { default = "raw" }, timeout = client.TIMEOUT },
+	options = { codec = { default = "raw" }, timeout = client.TIMEOUT, wire = client.WIRE },
 }
 
 --- Reads the command line; what makes the call.
@@ -38,7 +39,7 @@ function call.prepare(first)
 	if not codec then
 		options.misused(call, problem)
 	end
-	local peer = client.open(call, words[1], given.timeout)
+	local peer = client.open(call, words[1], given)
 	if not words[2] then
 		options.misused(call, "which command? CMD is missing")
 	end

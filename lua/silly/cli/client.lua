@@ -7,6 +7,7 @@ local peers = require "silly.internal.peers"
 local client = {
 	--- The options that all of them have.
 	TIMEOUT = { default = 5000, least = 1, most = 24 * 3600 * 1000 },
+	WIRE = { default = 1, least = 1, most = 2 },
 	--- Commands are numbers of 32 bits.
 	LAST_CMD = 2 ^ 32 - 1,
 }
@@ -14,9 +15,9 @@ local client = {
 --- Serves, and makes a handle of the address in the command line. It connects when it is used.
 ---@param command table of silly.cli
 ---@param address string?
----@param timeout integer milliseconds for each call
+---@param given {timeout: integer, wire: integer} milliseconds for each call; the generation of the wire
 ---@return silly.net.cluster.peer
-function client.open(command, address, timeout)
+function client.open(command, address, given)
 	if not address then
 		options.misused(command, "which node? HOST:PORT is missing")
 	end
@@ -28,10 +29,11 @@ function client.open(command, address, timeout)
 			return data
 		end,
 		call = function() end, -- what the node asks stays unanswered
-		timeout = timeout,
+		timeout = given.timeout,
+		wire = given.wire,
 	}
 	local peer = {}
-	local id, problem = peers.adopt(peer, address, false)
+	local id, problem = peers.adopt(peer, address, given.wire, false)
 	if not id then
 		options.misused(command, problem)
 	end

@@ -15,7 +15,8 @@ local TRAFFIC = {
 --- What should stay at 0, and what it is called.
 local TROUBLE = {
 	{ "timeouts", "timeouts" }, { "drops", "drops" }, { "strays", "strays" },
-	{ "refused frames", "refused_frames" }, { "overloads", "overloads" },
+	{ "refused connections", "refused_connections" }, { "refused frames", "refused_frames" },
+	{ "overloads", "overloads" },
 }
 
 --- A list's entries by name.

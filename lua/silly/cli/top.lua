@@ -26,6 +26,7 @@ it calls cluster.serve(require "silly.status".wrap(conf)).
                   short shows chance, too long hides bursts
   --cmd CMD       the status command, if the node has given wrap another one than 0x73746174
   --timeout MS    to wait for the node, 1 to 86400000 (5000)
+  --wire N        the generation of the wire that the node speaks, 1 or 2 (1)
 
 Status 1, with the reason on stderr, if the first or the only page was not to be had.
 ]],
@@ -34,6 +35,7 @@ Status 1, with the reason on stderr, if the first or the only page was not to be
 		interval = { default = 1000, least = 50, most = 3600 * 1000 },
 		cmd = { default = status.COMMAND, least = 0, most = client.LAST_CMD },
 		timeout = client.TIMEOUT,
+		wire = client.WIRE,
 	},
 }
 
@@ -111,7 +113,7 @@ function top.prepare(first)
 		options.misused(top, "too many arguments")
 	end
 	local address = words[1]
-	local peer = client.open(top, address, given.timeout)
+	local peer = client.open(top, address, given)
 	return function()
 		local before, why = ask(peer, given.cmd)
 		if before and not given.once then

@@ -132,12 +132,17 @@ local function attendance(duty, callback, peer, argument)
 	return function()
 		local task = scheduler.current()
 		duties[task], patrons[task] = duty, peer
+		local verdict
 		if argument ~= nil then
-			callback(peer, argument)
+			verdict = callback(peer, argument)
 		else
-			callback(peer)
+			verdict = callback(peer)
 		end
 		duties[task] = nil
+		if duty == "accept" and verdict == false then
+			log.record(log.DEBUG, ("[cluster] %s is refused by accept"):format(peers.name(peer)))
+			peers.close(peer)
+		end
 	end
 end
 

@@ -75,9 +75,9 @@ core.loaded.cluster = cluster
 --- Handles a request, in a task of its own, so it may wait. Returns the answer's body; with nil,
 --- `marshal` is asked all the same, and its nil means no answer.
 ---@field call fun(peer: silly.net.cluster.peer, cmd: integer, body: any): any
---- A connection has come in from "ip:port", or through the socket at "unix:/path". An error in here costs
---- the connection.
----@field accept? fun(peer: silly.net.cluster.peer, addr: string)
+--- A connection has come in from "ip:port", or through the socket at "unix:/path". `false` or an error
+--- refuses it: it is closed, and unless this function has waited none of its requests is handled.
+---@field accept? fun(peer: silly.net.cluster.peer, addr: string): boolean?
 --- A connection has ended, but not by `cluster.close`. 0: the other end closed in order; 104: it was
 --- reset; 110: silence; 105: the other end passed a bound; 71: what came was no frame.
 ---@field close? fun(peer: silly.net.cluster.peer, errno: integer)
@@ -118,6 +118,18 @@ core.loaded.cluster = cluster
 --- default. Of each connection it is told once, and again when messages have become twice as long. Too
 --- low warns of what is usual; too high hides what holds up everything else on the connection.
 ---@field softlimit? integer
+--- Connections at a time that came in, 1 to 16,777,216; 65,536 by default. One more is closed at once, and
+--- the log says so, at most once a second. Too low turns nodes away; too high lets strangers take all
+--- descriptors of the process, which then can neither connect nor open a file.
+---@field maxconnections? integer
+--- The same for those of one host, 1 to 16,777,216; 16,384 by default. A host is an address, with IPv6 a
+--- network of 64 bits; Unix sockets have none. Too low turns away what is behind a gateway or a translated
+--- address; too high lets one host take what is there for all.
+---@field maxperhost? integer
+--- Connections taken in within a second, on all listeners, 1 to 1,000,000; 50,000 by default. More wait in
+--- the backlog, and nobody is turned away. Too low makes nodes wait after a restart; too high lets a storm
+--- of connections take the time of those that are there.
+---@field maxaccepts? integer
 --- Which edition of silly the script is written to; "0.6" by default, the documented one. With "0.7", for
 --- the whole process: `wire` is 2 by default; `connect` returns a handle of its own without waiting, which
 --- connects when it is used, and nil and a message for a malformed address; `accept` gets the peer alone;
@@ -138,7 +150,7 @@ core.loaded.cluster = cluster
 local OPTIONS = {
 	"marshal", "unmarshal", "call", "accept", "close",
 	"timeout", "keepalive", "highwater", "maxcalls", "maxanswers", "maxrequests",
-	"wire", "hardlimit", "softlimit", "edition",
+	"wire", "hardlimit", "softlimit", "edition", "maxconnections", "maxperhost", "maxaccepts",
 }
 local DEFAULT_BACKLOG = 128
 --- A day; calls that outlive it are not calls any more.
@@ -155,6 +167,9 @@ local NUMBERS = {
 	wire = { 1, 1, 2 },
 	hardlimit = { 128 * 1024 * 1024, 20, 2 ^ 31 - 1 },
 	softlimit = { 65535, 4, 2 ^ 31 - 1 },
+	maxconnections = { 64 * 1024, 1, 16 * 1024 * 1024 },
+	maxperhost = { 16 * 1024, 1, 16 * 1024 * 1024 },
+	maxaccepts = { 50000, 1, 1000000 },
 }
 
 --- Where a listener keeps its native id: a key no script can collide with.
@@ -615,6 +630,7 @@ end
 --- - `timeouts`: calls, sends and connects whose time was up;
 --- - `drops`: answers whose connection was gone or closed, requests that came during a drain;
 --- - `strays`: answers that nobody waited for: late, to a send, or made up;
+--- - `refused_connections`: connections that came in beyond `maxconnections` or `maxperhost`;
 --- - `refused_frames`: connections closed because what came was no frame, or half of one;
 --- - `overloads`: connections closed because the other end passed `maxanswers` or `maxrequests`.
 ---
