@@ -8,7 +8,7 @@ use mlua::{Lua, LuaString, Result, Table, Value, Variadic};
 
 use crate::net::address::Address;
 use crate::net::endpoint::Endpoint;
-use crate::net::record::{Kind, Record};
+use crate::net::record::{Kind, Record, Service};
 
 use super::time::milliseconds;
 use super::{Shared, slot};
@@ -64,7 +64,7 @@ fn literal(text: &str) -> std::result::Result<SocketAddr, String> {
     match text.parse() {
         Ok(Address::Endpoint(Endpoint::Net(address))) => Ok(address),
         Ok(_) => Err(format!(
-            r#"bad address {text:?}: a name server has neither a name nor a path; wanted "ip:port" or "[ipv6]:port""#
+            r#"bad address {text:?}: a name server is known by its address alone; wanted "ip:port" or "[ipv6]:port""#
         )),
         Err(error) => Err(error.to_string()),
     }
@@ -76,7 +76,7 @@ fn list(lua: &Lua, found: &[Record]) -> Result<Table> {
     for record in found {
         list.raw_push(match record {
             Record::A(_) | Record::Aaaa(_) => Value::String(lua.create_string(record.to_string())?),
-            Record::Srv { priority, weight, port, target } => {
+            Record::Srv(Service { priority, weight, port, target }) => {
                 let service = lua.create_table_with_capacity(0, 4)?;
                 service.raw_set("priority", *priority)?;
                 service.raw_set("weight", *weight)?;

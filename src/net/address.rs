@@ -14,6 +14,8 @@ use super::endpoint::{Endpoint, MAX_PATH};
 
 /// The longest name DNS can carry, without the dot that may end it.
 const MAX_NAME: usize = 253;
+/// What begins the address of a service; its name follows, of which the first part begins with `_`.
+const SERVICE: &str = "srv:";
 /// The longest part of a name between two dots.
 const MAX_LABEL: usize = 63;
 
@@ -29,6 +31,8 @@ pub enum Address {
         /// From 1 to 65535.
         port: u16,
     },
+    /// `srv:_name._tcp.domain`: a name that has services, each with a name and a port.
+    Service(Box<str>),
 }
 
 impl FromStr for Address {
@@ -41,6 +45,11 @@ impl FromStr for Address {
                 problem,
                 listen: false,
             });
+        }
+        if let Some(name) = text.strip_prefix(SERVICE).filter(|name| name.starts_with('_')) {
+            return check_name(name)
+                .map(|()| Self::Service(name.into()))
+                .map_err(|problem| AddressError { value: text.into(), problem, listen: false });
         }
         read(text)
             .and_then(|(host, port)| match host {
@@ -61,6 +70,7 @@ impl fmt::Display for Address {
         match self {
             Self::Endpoint(endpoint) => endpoint.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
+            Self::Service(name) => write!(f, "{SERVICE}{name}"),
         }
     }
 }
@@ -100,10 +110,14 @@ impl AddressError {
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = if self.listen { ":port" } else { "name:port" };
-        let Self { value, problem, .. } = self;
+        let Self { value, problem, listen } = self;
         write!(f, "bad address {value:?}: {problem}; ")?;
-        write!(f, r#"wanted "ip:port", "[ipv6]:port", "{last}" or "unix:/path""#)
+        f.write_str(match listen {
+            true => r#"wanted "ip:port", "[ipv6]:port", ":port" or "unix:/path""#,
+            false => {
+                r#"wanted "ip:port", "[ipv6]:port", "name:port", "unix:/path" or "srv:_name._tcp.domain""#
+            }
+        })
     }
 }
 
@@ -271,6 +285,24 @@ mod tests {
     }
 
     #[test]
+    fn names_of_services() {
+        for text in ["srv:_game._tcp.example.com", "srv:_x"] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address, Address::Service(text.strip_prefix("srv:").unwrap().into()));
+            assert_eq!(address.to_string(), text);
+        }
+        for (text, problem) in [
+            ("srv:_a..b", Problem::EmptyLabel),
+            ("srv:_a b", Problem::Character(' ')),
+            ("srv:_a._tcp.b:80", Problem::Character(':')),
+            ("srv:game", Problem::PortSyntax), // a host of that name
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap_err().problem, problem);
+        }
+        assert_eq!(parse_listen("srv:_a").unwrap_err().problem, Problem::PortSyntax);
+    }
+
+    #[test]
     fn paths_of_unix_sockets() {
         let longest = format!("unix:/{}", "a".repeat(106));
         for text in ["unix:/run/a.sock", "unix:/with space:80/\u{fc}", &longest] {
@@ -396,7 +428,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_value_the_mistake_and_the_wanted_forms() {
-        let connect = r#"; wanted "ip:port", "[ipv6]:port", "name:port" or "unix:/path""#;
+        let connect = r#"; wanted "ip:port", "[ipv6]:port", "name:port", "unix:/path" or "srv:_name._tcp.domain""#;
         for (text, wanted) in [
             ("", r#"bad address "": it is empty"#),
             ("a b:1", r#"bad address "a b:1": it contains whitespace"#),
@@ -422,7 +454,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_an_error_or_survives_printing(
-            text in prop_oneof![".*", r"[\[\]:%.0-9a-f]{0,20}", r"[a-z.0-9]{1,9}:[0-9]{1,5}", "unix:/.{0,120}"],
+            text in prop_oneof![".*", r"[\[\]:%.0-9a-f]{0,20}", r"[a-z.0-9]{1,9}:[0-9]{1,5}", "unix:/.{0,120}", "srv:_[a-z._]{0,20}"],
         ) {
             match text.parse::<Address>() {
                 Ok(address) => prop_assert_eq!(address.to_string().parse(), Ok(address)),

@@ -10,48 +10,104 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::errno::reason;
+use super::record::Service;
 use super::resolver::Resolver;
 use super::transport::Transport;
 
 /// Connects, and says to which address; or says why not, with the address in the reason.
 ///
-/// A name with several addresses gives each but the last an equal part of `patience`, so that a
-/// silent first one leaves time for the others. The last, or only, address may take as long as
-/// somebody waits: whoever gives up drops this future.
+/// Several addresses have an equal part of `patience` each, so that a silent first one leaves time for the
+/// others. The last, or only, address may take as long as somebody waits: whoever gives up drops this
+/// future. When none is any good, name servers are asked anew the next time, whatever they have said of how
+/// long their answer holds.
 pub async fn dial(
     address: Address,
     resolver: Resolver,
     patience: Duration,
 ) -> Result<(Transport, Endpoint), String> {
-    let candidates: Vec<Endpoint> = match address {
-        Address::Endpoint(endpoint) => vec![endpoint],
-        Address::Name { host, port } => resolver
-            .addresses(&host)
-            .await
-            .map_err(|why| format!("lookup {host}: {why}"))?
-            .into_iter()
-            .map(|ip| SocketAddr::new(ip, port).into())
-            .collect(),
-    };
-    let share = patience / u32::try_from(candidates.len().max(1)).unwrap_or(u32::MAX);
-    let mut last = String::new();
-    let mut left = candidates.len();
-    for candidate in candidates {
-        left -= 1;
-        let attempt = connect(&candidate, None);
-        let outcome = match left {
-            0 => attempt.await,
-            _ => match timeout(share, attempt).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err("no answer in its share of the time".to_owned()),
-            },
-        };
-        match outcome {
-            Ok(stream) => return Ok((stream, candidate)),
-            Err(why) => last = format!("connect {candidate}: {why}"),
+    match address {
+        Address::Endpoint(endpoint) => knock(endpoint).await,
+        Address::Name { host, port } => dial_name(&host, port, &resolver, patience).await,
+        Address::Service(name) => dial_service(&name, &resolver, patience).await,
+    }
+}
+
+/// Connects to a service, to the first of its targets that is any good.
+async fn dial_service(
+    name: &str,
+    resolver: &Resolver,
+    patience: Duration,
+) -> Result<(Transport, Endpoint), String> {
+    let services = resolver.services(name).await.map_err(|why| format!("lookup {name}: {why}"))?;
+    let mut turns = Turns::new(services.len(), patience);
+    for service in services {
+        let Service { port, target, .. } = service;
+        let attempt = dial_name(&target, port, resolver, turns.share);
+        if let Some(connected) = turns.take(&format!("connect {target}:{port}"), attempt).await {
+            return Ok(connected);
         }
     }
-    Err(last)
+    Err(turns.last)
+}
+
+/// Connects to a name, to the first of its addresses that is any good.
+async fn dial_name(
+    host: &str,
+    port: u16,
+    resolver: &Resolver,
+    patience: Duration,
+) -> Result<(Transport, Endpoint), String> {
+    let found = resolver.addresses(host).await.map_err(|why| format!("lookup {host}: {why}"))?;
+    let mut turns = Turns::new(found.len(), patience);
+    for ip in found {
+        let endpoint = Endpoint::from(SocketAddr::new(ip, port));
+        let what = format!("connect {endpoint}");
+        if let Some(connected) = turns.take(&what, knock(endpoint)).await {
+            return Ok(connected);
+        }
+    }
+    resolver.forget();
+    Err(turns.last)
+}
+
+/// Several attempts, one after the other.
+struct Turns {
+    left: usize,
+    /// The time of each but the last.
+    share: Duration,
+    /// Why the last one failed.
+    last: String,
+}
+
+impl Turns {
+    fn new(count: usize, patience: Duration) -> Turns {
+        let share = patience / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        Turns { left: count, share, last: String::new() }
+    }
+
+    /// Takes the next one; nothing when it has failed.
+    async fn take<T>(
+        &mut self,
+        what: &str,
+        attempt: impl Future<Output = Result<T, String>>,
+    ) -> Option<T> {
+        self.left = self.left.saturating_sub(1);
+        let outcome = match self.left {
+            0 => attempt.await,
+            _ => timeout(self.share, attempt)
+                .await
+                .unwrap_or_else(|_| Err(format!("{what}: no answer in its share of the time"))),
+        };
+        outcome.map_err(|why| self.last = why).ok()
+    }
+}
+
+/// Connects to one address, which the reason of a failure names.
+async fn knock(endpoint: Endpoint) -> Result<(Transport, Endpoint), String> {
+    match connect(&endpoint, None).await {
+        Ok(stream) => Ok((stream, endpoint)),
+        Err(why) => Err(format!("connect {endpoint}: {why}")),
+    }
 }
 
 /// Connects to one address, from `local` where that is given; or says why not, in the system's bare

@@ -113,6 +113,13 @@ impl NameServers {
         (!servers.is_empty()).then_some(NameServers { servers })
     }
 
+    /// Asks anew what has been asked before.
+    pub(super) fn forget(&self) {
+        for server in &self.servers {
+            server.resolver.clear_cache();
+        }
+    }
+
     /// What a name stands for. Silence never ends this; whoever waits gives up by dropping it.
     pub(super) async fn ask(&self, name: &Name, kind: Kind) -> Result<Vec<Record>, String> {
         let mut next = self.order().into_iter();

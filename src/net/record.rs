@@ -53,13 +53,19 @@ impl Kind {
 pub enum Record {
     A(Ipv4Addr),
     Aaaa(Ipv6Addr),
-    /// The target has no dot at its end, as addresses are written.
-    Srv {
-        priority: u16,
-        weight: u16,
-        port: u16,
-        target: Box<str>,
-    },
+    Srv(Service),
+}
+
+/// Where a service is to be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Lower ones are to be tried first.
+    pub priority: u16,
+    /// The share that it is to have among those of its priority.
+    pub weight: u16,
+    pub port: u16,
+    /// A name without a dot at its end, as addresses are written.
+    pub target: Box<str>,
 }
 
 impl Record {
@@ -68,12 +74,12 @@ impl Record {
         match data {
             RData::A(ip) => Some(Record::A(ip.0)),
             RData::AAAA(ip) => Some(Record::Aaaa(ip.0)),
-            RData::SRV(srv) => Some(Record::Srv {
+            RData::SRV(srv) => Some(Record::Srv(Service {
                 priority: srv.priority,
                 weight: srv.weight,
                 port: srv.port,
                 target: srv.target.to_ascii().trim_end_matches('.').into(),
-            }),
+            })),
             _ => None,
         }
     }
@@ -91,7 +97,7 @@ impl Record {
         match self {
             Record::A(_) => Kind::A,
             Record::Aaaa(_) => Kind::Aaaa,
-            Record::Srv { .. } => Kind::Srv,
+            Record::Srv(_) => Kind::Srv,
         }
     }
 
@@ -100,7 +106,7 @@ impl Record {
         match self {
             Record::A(ip) => Some((*ip).into()),
             Record::Aaaa(ip) => Some((*ip).into()),
-            Record::Srv { .. } => None,
+            Record::Srv(_) => None,
         }
     }
 }
@@ -118,7 +124,7 @@ impl fmt::Display for Record {
                 }
                 Ok(())
             }
-            Record::Srv { port, target, .. } => write!(f, "{target}:{port}"),
+            Record::Srv(Service { port, target, .. }) => write!(f, "{target}:{port}"),
         }
     }
 }

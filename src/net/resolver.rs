@@ -17,9 +17,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::balance::{by_weight, shuffle};
 use super::errno;
 use super::name_servers::NameServers;
-use super::record::{Kind, Record};
+use super::record::{Kind, Record, Service};
 
 /// So many names are asked for at once; each takes a descriptor or several.
 const CROWD: usize = 64;
@@ -64,10 +65,31 @@ impl Resolver {
         state.sources = None;
     }
 
-    /// Every address of a name, IPv4 first; the reason when there is none.
+    /// Every address of a name, IPv4 first, and of each kind in any order; the reason when there is none.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String> {
-        let found = self.sources()?.addresses(&parse(name)?).await?;
+        let mut found = self.sources()?.addresses(&parse(name)?).await?;
+        shuffle(&mut found);
+        found.sort_by_key(|record| record.kind() != Kind::A);
         Ok(found.iter().filter_map(Record::ip).collect())
+    }
+
+    /// The services of a name in the order in which they are to be tried; the reason when there is none.
+    pub async fn services(&self, name: &str) -> Result<Vec<Service>, String> {
+        let found = self.sources()?.records(&parse(name)?, Kind::Srv).await?;
+        let services = found.into_iter().filter_map(|record| match record {
+            Record::Srv(service) => Some(service),
+            Record::A(_) | Record::Aaaa(_) => None,
+        });
+        Ok(by_weight(services.collect()))
+    }
+
+    /// Nothing that was found was of any use: name servers are asked anew the next time.
+    pub fn forget(&self) {
+        if let Some(servers) =
+            self.state.lock().sources.as_ref().and_then(|known| known.servers.as_ref())
+        {
+            servers.forget();
+        }
     }
 
     /// What a name stands for, at least one record; the reason when there is none.
@@ -75,7 +97,7 @@ impl Resolver {
         let mut found = self.sources()?.records(&parse(name)?, kind).await?;
         // Whoever takes the first service gets one that is to be tried first.
         found.sort_by_key(|record| match record {
-            Record::Srv { priority, .. } => *priority,
+            Record::Srv(service) => service.priority,
             _ => 0,
         });
         Ok(found)

@@ -29,7 +29,7 @@ impl Reactor {
     ) -> Result<(u64, AbortHandle), Refusal> {
         let resolver = self.resolver.clone();
         // Only lookups, and several addresses of one name, have times of their own.
-        let timed = matches!(address, Address::Name { .. });
+        let timed = !matches!(address, Address::Endpoint(_));
         self.bring(owner, dial(address, resolver, patience), timed)
     }
 

@@ -372,8 +372,10 @@ end
 ---
 --- Raises when the address is malformed.
 ---@async
----@param addr string "ip:port", "[ipv6]:port", "name:port" or "unix:/path"; a name is looked up at each
----  dial
+---@param addr string "ip:port", "[ipv6]:port", "name:port", "unix:/path", or "srv:_name._tcp.domain" for the
+---  service records of that name, by priority and weight. Names are looked up at each dial, and answers are
+---  kept for as long as they say, unless none of the addresses was any good. Several addresses are tried in
+---  any order, IPv4 before IPv6
 ---@param opts? silly.net.cluster.connect_options whether to share the handle; none by default
 ---@return silly.net.cluster.peer? peer nil in edition "0.7" alone
 ---@return string? err what is wrong with the address, in that edition
