@@ -137,7 +137,8 @@ describe("misuse of the cluster", function()
 			["1.2.3:80"] = "the host is not a valid IPv4 address",
 		}) do
 			assert.equal(
-				('cluster.listen: bad address "%s": %s; wanted "ip:port", "[ipv6]:port", ":port" or "unix:/path"'):format(value, why),
+				('cluster.listen: bad address "%s": %s; wanted "ip:port", "[ipv6]:port", ":port" or "unix:/path"')
+					:format(value, why),
 				raised(cluster.listen, value)
 			)
 		end
@@ -168,8 +169,8 @@ describe("misuse of the cluster", function()
 			["a..b:80"] = "the name has nothing before or between its dots",
 		}) do
 			assert.equal(
-				('cluster.connect: bad address "%s": %s; wanted "ip:port", "[ipv6]:port", "name:port", "unix:/path" or "srv:_name._tcp.domain"')
-					:format(value, why),
+				('cluster.connect: bad address "%s": %s; wanted "ip:port", "[ipv6]:port", "name:port", '
+					.. '"unix:/path" or "srv:_name._tcp.domain"'):format(value, why),
 				raised(cluster.connect, value)
 			)
 		end

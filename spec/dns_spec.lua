@@ -350,7 +350,8 @@ describe("dns", function()
 		refused("dns.lookup: the timeout must be a whole number, got string \"x\"", dns.lookup, "a.test", dns.A, "x")
 		refused("dns.server: each address must be a string, got nil", dns.server, "127.0.0.1:53", nil)
 		refused("dns.server: bad address \"127.0.0.1\": the port is missing", dns.server, "127.0.0.1")
-		refused("dns.server: bad address \"ns.test:53\": a name server is known by its address alone", dns.server, "ns.test:53")
+		refused('dns.server: bad address "ns.test:53": a name server is known by its address alone', dns.server,
+			"ns.test:53")
 	end))
 
 	it("keeps the loop alive while it waits, and not longer", function()
