@@ -114,7 +114,8 @@ describe("misuse of the cluster", function()
 		end
 		for _, stranger in ipairs({ { nothing }, { handler = nothing }, { x = 1 }, { [{}] = 1 } }) do
 			assert.matches("^cluster%.serve: unknown option '[^']*' %(it takes marshal, unmarshal, call, accept, "
-				.. "close, timeout, keepalive, highwater, maxcalls, maxanswers, maxrequests%)$",
+				.. "close, timeout, keepalive, highwater, maxcalls, maxanswers, maxrequests, wire, hardlimit, "
+				.. "softlimit, edition, maxconnections, maxperhost, maxaccepts%)$",
 				raised(cluster.serve, conf(stranger)))
 		end
 	end)

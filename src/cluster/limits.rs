@@ -37,6 +37,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// True when a frame of so many bytes may be worth a warning.
+    pub(super) fn is_long(&self, len: usize) -> bool {
+        len > self.softlimit as usize
+    }
+
     /// How frames are read and written on connections of a generation.
     pub(super) fn wire(&self, generation: Generation) -> Wire {
         Wire { generation, hardlimit: self.hardlimit }

@@ -70,12 +70,10 @@ impl Link {
         }
     }
 
-    /// True when a warning is due for a frame of so many bytes: the first one over the limit, and then
-    /// whenever they have become twice as long, so that a flood of them is none in the log.
-    pub(super) fn is_remarkable(&mut self, len: usize, softlimit: u32) -> bool {
-        let remarkable = self.generation == Generation::Two
-            && len > softlimit as usize
-            && len >= self.warned.saturating_mul(2);
+    /// True when a warning is due for a long frame: the first one, and then whenever they have become twice
+    /// as long, so that a flood of them is none in the log.
+    pub(super) fn is_remarkable(&mut self, len: usize) -> bool {
+        let remarkable = self.generation == Generation::Two && len >= self.warned.saturating_mul(2);
         if remarkable {
             self.warned = len;
         }

@@ -176,31 +176,37 @@ impl Cluster {
     ) -> Result<(), TooLarge> {
         let Some(known) = self.links.get_mut(link) else { return Ok(()) };
         let wire = self.limits.wire(known.generation);
-        wire.check_request(message.data.len())?;
         let session = match asker {
             Some(request) => self.sessions.open(link.to_bits(), request),
             None => self.sessions.skip(),
         };
         let Message { cmd, trace, data } = *message;
-        wire.encode_request(known.socket.out(), session, cmd, trace, data)?;
+        let encoded = wire.encode_request(known.socket.out(), session, cmd, trace, data);
+        if encoded.is_err() {
+            self.sessions.cancel(session);
+            return encoded;
+        }
         if let Some(request) = asker.and_then(|asker| self.requests.get_mut(asker)) {
             request.stage = Stage::Asked { session };
         }
         self.totals.requests_sent += 1;
-        self.remark(reactor, link, data.len() + REQUEST_FIELDS, "request", "to");
+        if self.limits.is_long(data.len() + REQUEST_FIELDS) {
+            self.remark(reactor, link, data.len() + REQUEST_FIELDS, "request to");
+        }
         self.soil(link);
         Ok(())
     }
 
-    /// Warns of a long message.
-    fn remark(&mut self, reactor: &mut Reactor, link: Id, len: usize, what: &str, way: &str) {
+    /// Warns of a long message, where the wire has those.
+    #[cold]
+    fn remark(&mut self, reactor: &mut Reactor, link: Id, len: usize, what: &str) {
         let softlimit = self.limits.softlimit;
         if let Some(known) = self.links.get_mut(link)
-            && known.is_remarkable(len, softlimit)
+            && known.is_remarkable(len)
         {
             let remote = known.socket.remote();
             let text = format!(
-                "[cluster] {remote}: a {what} of {len} bytes {way} it is over the softlimit of {softlimit}"
+                "[cluster] a {what} {remote} has {len} bytes, over the softlimit of {softlimit}"
             );
             reactor.log(Severity::Warning, text);
         }

@@ -224,7 +224,9 @@ impl Cluster {
         let queued = known.socket.queued();
         wire.encode_response(known.socket.out(), session, data)?;
         self.totals.responses_sent += 1;
-        self.remark(reactor, link, data.len() + RESPONSE_FIELDS, "response", "to");
+        if self.limits.is_long(data.len() + RESPONSE_FIELDS) {
+            self.remark(reactor, link, data.len() + RESPONSE_FIELDS, "response to");
+        }
         self.soil(link);
         if queued > self.limits.answers {
             self.totals.overloads += 1;

@@ -226,7 +226,8 @@ impl Cluster {
     fn digest(&mut self, reactor: &mut Reactor, link: Id, start: usize, share: &mut usize) {
         let Some(known) = self.links.get(link) else { return };
         let wire = self.limits.wire(known.generation);
-        let foreign = known.fresh
+        let mut fresh = known.fresh;
+        let foreign = fresh
             && reactor.arena.from(start).is_some_and(|first| {
                 self.limits.wire(known.generation.other()).fits(first) && !wire.fits(first)
             });
@@ -256,6 +257,11 @@ impl Cluster {
                 Ok(Front::Frame(frame, used)) => (frame, used),
                 Err(violation) => return self.refuse_bytes(reactor, link, &violation.to_string()),
             };
+            if std::mem::take(&mut fresh)
+                && let Some(known) = self.links.get_mut(link)
+            {
+                known.fresh = false;
+            }
             let at = position + (data.as_ptr() as usize - arrived.as_ptr() as usize);
             let data = reactor.arena.span(at, data.len());
             *share -= 1;
@@ -269,7 +275,8 @@ impl Cluster {
     }
     /// Takes in a message that was gathered because of its length.
     fn digest_long(&mut self, reactor: &mut Reactor, link: Id, bytes: Vec<u8>) {
-        let Some(known) = self.links.get(link) else { return };
+        let Some(known) = self.links.get_mut(link) else { return };
+        known.fresh = false;
         match self.limits.wire(known.generation).decode(&bytes) {
             Ok(Front::Frame(Frame { head, data }, _)) => {
                 let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
@@ -285,12 +292,12 @@ impl Cluster {
 
     /// Takes in one message.
     fn receive(&mut self, reactor: &mut Reactor, link: Id, head: Head, data: Span) -> Receipt {
-        let Some(known) = self.links.get_mut(link) else { return Receipt::Refused };
-        known.fresh = false;
         match head {
             Head::Request { session, cmd, trace } => {
                 self.totals.requests_received += 1;
-                self.remark(reactor, link, data.size() + REQUEST_FIELDS, "request", "from");
+                if self.limits.is_long(data.size() + REQUEST_FIELDS) {
+                    self.remark(reactor, link, data.size() + REQUEST_FIELDS, "request from");
+                }
                 if self.drop_request() {
                     return Receipt::Dropped;
                 }
@@ -309,7 +316,9 @@ impl Cluster {
                 Receipt::Passed
             }
             Head::Response { session } => {
-                self.remark(reactor, link, data.size() + RESPONSE_FIELDS, "response", "from");
+                if self.limits.is_long(data.size() + RESPONSE_FIELDS) {
+                    self.remark(reactor, link, data.size() + RESPONSE_FIELDS, "response from");
+                }
                 match self.sessions.complete(link.to_bits(), session) {
                     Some(asker) => {
                         self.totals.responses_received += 1;

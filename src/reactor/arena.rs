@@ -8,19 +8,19 @@ const LIMIT: usize = 1024 * 1024;
 /// Memory beyond this is given back after the turn that needed it.
 const KEEP: usize = 256 * 1024;
 
-/// Some bytes in an arena.
+/// Some bytes in an arena. No frame is longer than what 32 bits say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// Which long message; 0: the bytes stand among the short ones.
     body: u32,
+    len: u32,
     start: usize,
-    len: usize,
 }
 
 impl Span {
     /// How many bytes it has.
     pub fn size(self) -> usize {
-        self.len
+        self.len as usize
     }
 }
 
@@ -42,7 +42,7 @@ impl Arena {
         };
         // OK because spans are made from what stands here, and it shrinks only between turns, when no
         // event is left.
-        body.and_then(|body| body.get(span.start..span.start + span.len)).unwrap_or_default()
+        body.and_then(|body| body.get(span.start..span.start + span.size())).unwrap_or_default()
     }
 
     /// Where short messages are read to; `None` once the turn has read its fill.
@@ -57,7 +57,7 @@ impl Arena {
 
     /// So many bytes from a place on, for an event to refer to.
     pub fn span(&self, start: usize, len: usize) -> Span {
-        Span { body: 0, start, len }
+        Span { body: 0, len: len as u32, start }
     }
 
     /// Cuts the short messages off: what stood behind was kept elsewhere.
@@ -73,7 +73,7 @@ impl Arena {
     /// Takes a long message in; the span is of so many bytes from a place in it on.
     pub fn adopt(&mut self, body: Vec<u8>, start: usize, len: usize) -> Span {
         self.bodies.push(body);
-        Span { body: self.bodies.len() as u32, start, len }
+        Span { body: self.bodies.len() as u32, len: len as u32, start }
     }
 
     /// Forgets all of it.

@@ -18,23 +18,30 @@ local edition = {
 }
 core.loaded.edition = edition
 
---- What this library says itself, and the newest edition's words for it.
+--- What this library says itself, and what of errno the newest edition has for it.
 local WORDS = {
-	timeout = errno.TIMEDOUT,
-	["read timeout"] = errno.TIMEDOUT,
-	["end of file"] = errno.EOF,
-	closed = errno.CLOSED,
-	["socket closed"] = errno.CLOSED,
-	["socket is closed"] = errno.CLOSED,
-	["active closed"] = errno.CLOSED,
-	["peer closed"] = "Peer closed",
-	["getaddrinfo failed"] = errno.RESOLVE,
+	timeout = "TIMEDOUT",
+	["read timeout"] = "TIMEDOUT",
+	["end of file"] = "EOF",
+	closed = "CLOSED",
+	["socket closed"] = "CLOSED",
+	["socket is closed"] = "CLOSED",
+	["active closed"] = "CLOSED",
+	["getaddrinfo failed"] = "RESOLVE",
 }
 
---- The system's words, and the same with their number.
-local SYSTEM = {}
-for _, number in pairs(core.errno_numbers) do
-	SYSTEM[core.errno_text(number)] = errno[number]
+--- The system's words with their number, by the words alone; made when the first of them are wanted.
+---@type table<string, string>
+local system
+
+local function with_number(words)
+	if not system then
+		system = {}
+		for _, number in pairs(core.errno_numbers) do
+			system[core.errno_text(number)] = errno[number]
+		end
+	end
+	return system[words]
 end
 
 --- Why something failed, in the words of the edition that was asked for. The newest one has the system's
@@ -44,11 +51,11 @@ end
 function edition.reason(why)
 	if not why or not edition.newest then
 		return why
-	elseif why:find("^lookup ") then
-		return errno.RESOLVE
+	elseif why == "peer closed" then
+		return "Peer closed"
 	end
-	local system = why:match("^connect .-: (%u.*)$") or why
-	return WORDS[why] or SYSTEM[system] or why
+	local name = WORDS[why] or why:find("^lookup ") and "RESOLVE"
+	return name and errno[name] or with_number(why:match("^connect .-: (%u.*)$") or why) or why
 end
 
 return edition
