@@ -25,7 +25,8 @@ local PAUSE, ARREARS = 10, 100
 --- One question in so many is large, is a send, is answered after a call back.
 local LARGE_EVERY, SEND_EVERY, BACK_EVERY = 50, 10, 20
 
-local SMALL, LARGE = ("s"):rep(100), ("l"):rep(60000)
+--- Where the wire lets it, a large body is longer than one read takes in.
+local SMALL, LARGE = ("s"):rep(100), ("l"):rep(node.WIRE == 2 and 300000 or 60000)
 
 --- How many questions an order adds.
 local BURST = 200

@@ -8,6 +8,9 @@ local plain = require "spec.support.plain"
 
 local node = {}
 
+--- The generation of the wire that all of them speak; what is started by one gets it, too.
+node.WIRE = tonumber(os.getenv("SOAK_WIRE") or 1)
+
 --- What a question wants.
 node.ECHO, node.SLOW, node.BACK, node.SEND = 1, 2, 3, 4
 
@@ -57,6 +60,7 @@ function node.serve(pages, orders, ask_back)
 			end
 		end,
 		timeout = node.PATIENCE,
+		wire = node.WIRE,
 	}
 end
 

@@ -148,6 +148,7 @@ end
 
 -- Of the cluster the conductor only wants orders carried out.
 plain.serve {
+	wire = node.WIRE,
 	call = function() end,
 	timeout = node.PATIENCE,
 }

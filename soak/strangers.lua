@@ -4,8 +4,10 @@
 local tcp = require "silly.net.tcp"
 local time = require "silly.time"
 local waitgroup = require "silly.sync.waitgroup"
-local wire = require "spec.support.wire"
+local wires = require "spec.support.wire"
 local node = require "soak.node"
+
+local wire = node.WIRE == 2 and wires.two or wires
 
 local strangers = {}
 
