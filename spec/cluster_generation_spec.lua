@@ -7,6 +7,7 @@ local time = require "silly.time"
 local log = require "spec.support.log"
 local meter = require "spec.support.meter"
 local node = require "spec.support.node"
+local process = require "spec.support.process"
 local raw = require "spec.support.raw"
 local wire = require "spec.support.wire"
 
@@ -197,7 +198,10 @@ end)
 
 describe("a long message", function()
 	before_each(node.before)
-	after_each(node.after)
+	after_each(function()
+		node.after()
+		process.kill_all()
+	end)
 
 	for _, length in ipairs({ 65515, 65516, 65517, 65519, 65520, 65521, 131072, 3 * MIB + 1 }) do
 		it(("of %d bytes arrives as it was, there and back"):format(length), async(function()
@@ -327,6 +331,26 @@ describe("a long message", function()
 		assert.equal(2, logged("a request from "))
 		assert.equal(4, log.count("W"))
 		assert.equal(0, log.count("E"))
+	end))
+
+	it("needs nothing else to happen at the end that gathers it", async(function()
+		-- In a process that has nothing to do but to read it, in which no timer ends a turn of the loop.
+		local child = process.start([[
+			local cluster = require "silly.net.cluster"
+			cluster.serve {
+				wire = 2,
+				softlimit = 2 ^ 31 - 1,
+				marshal = function(_, cmd, body) return cmd, body end,
+				unmarshal = function(_, _, data) return data end,
+				call = function(_, _, body) return tostring(#body) end,
+			}
+			print("at " .. assert(cluster.listen("127.0.0.1:0")).addr)
+		]])
+		node.serve({ wire = 2, softlimit = 2 ^ 31 - 1 })
+		local peer = node.connect(child:output("at (%S+)"))
+		for length = MIB, 5 * MIB, MIB do
+			assert.same({ tostring(length), nil }, { cluster.call(peer, 1, ("x"):rep(length)) })
+		end
 	end))
 
 	it("does not hold up another connection", async(function()

@@ -29,7 +29,7 @@ impl Span {
 pub struct Arena {
     bytes: Vec<u8>,
     bodies: Vec<Vec<u8>>,
-    /// What was read for long messages.
+    /// What this look at the sockets has read for long messages.
     beside: usize,
 }
 
@@ -65,6 +65,12 @@ impl Arena {
         self.bytes.truncate(end);
     }
 
+    /// The sockets are looked at, perhaps again within the turn: what was read for long messages before has
+    /// come to no event, or the turn would be over, so nobody has to wait for it.
+    pub fn begin_look(&mut self) {
+        self.beside = 0;
+    }
+
     /// Counts what was read for a long message.
     pub fn charge(&mut self, count: usize) {
         self.beside += count;
@@ -81,7 +87,6 @@ impl Arena {
         self.bytes.clear();
         self.bytes.shrink_to(KEEP);
         self.bodies.clear();
-        self.beside = 0;
     }
 
     /// True while nothing stands here.

@@ -279,6 +279,7 @@ impl Reactor {
     ) -> Poll<()> {
         let mut mail = std::mem::take(&mut self.mail);
         self.inbox.collect(&mut mail, cx.waker());
+        self.arena.begin_look();
         for dialed in mail.dialed.drain(..) {
             driver.dialed(self, dialed);
         }
