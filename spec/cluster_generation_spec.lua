@@ -4,6 +4,7 @@ local silly = require "silly"
 local cluster = require "silly.net.cluster"
 local task = require "silly.task"
 local time = require "silly.time"
+local helper = require "spec.helper"
 local log = require "spec.support.log"
 local meter = require "spec.support.meter"
 local node = require "spec.support.node"
@@ -160,7 +161,7 @@ describe("generation 2 of the wire", function()
 					cluster.connect("127.0.0.1:1", { wire = wrong })
 				end,
 			}) do
-				local ok, problem = pcall(use)
+				local ok, problem = helper.protect(use)
 				assert.is_false(ok)
 				assert.matches(name .. ": option 'wire' must be ", problem)
 				assert.matches("generation_spec", problem)
