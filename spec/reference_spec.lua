@@ -383,7 +383,7 @@ describe("annotations", function()
 end)
 
 describe("the options of cluster.serve", function()
-	local file = annotations.read("lua/silly/net/cluster.lua")
+	local file = annotations.read("lua/silly/internal/settings.lua")
 
 	--- With commas, as a reader would want it.
 	local function written(number)

@@ -169,14 +169,23 @@ local function check_class(class, complain)
 	end
 end
 
+--- Checks the classes of a file that scripts get to know.
+---@param file table
+---@param complain fun(line: integer, text: string)
+function lint.classes(file, complain)
+	for _, class in ipairs(file.classes) do
+		check_class(class, complain)
+	end
+end
+
 --- Checks a public file: everything that scripts get from it is explained, and named in the README.
 ---@param file table with the `name` of its module
 ---@param mentions fun(name: string): boolean whether the README has a name
 ---@param complain fun(line: integer, text: string)
 function lint.public(file, mentions, complain)
 	local fields = {}
+	lint.classes(file, complain)
 	for _, class in ipairs(file.classes) do
-		check_class(class, complain)
 		for _, field in ipairs(class.comment.fields) do
 			fields[field.name] = true
 			if class.variable == file.returned and not mentions(field.name) then

@@ -1,9 +1,10 @@
---- The public modules: their files, and the names that README gives them.
+--- The public modules: their files, the names that README gives them, and where else the classes are
+--- that belong on their pages.
 return {
 	{ path = "lua/silly.lua", name = "silly" },
 	{ path = "lua/silly/errno.lua", name = "errno" },
 	{ path = "lua/silly/logger.lua", name = "logger" },
-	{ path = "lua/silly/net/cluster.lua", name = "cluster" },
+	{ path = "lua/silly/net/cluster.lua", name = "cluster", classes = "lua/silly/internal/settings.lua" },
 	{ path = "lua/silly/net/dns.lua", name = "dns" },
 	{ path = "lua/silly/net/tcp.lua", name = "tcp" },
 	{ path = "lua/silly/signal.lua", name = "signal" },
