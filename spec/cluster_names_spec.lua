@@ -60,16 +60,24 @@ describe("cluster.connect by name", function()
 		start()
 		local port = port_of(node.listen())
 		raw.silent_server(port, "127.0.0.9")
-		local waited = 0
-		for _ = 1, 12 do
+		local waited, at_once = 0, 0
+		-- Until both have been seen; that they are not in so many tries is a chance of one in a billion.
+		for _ = 1, 30 do
 			local took, peer = node.timed(node.connect, "last.test:" .. port, { shared = false })
 			assert.is_number(peer.fd)
 			assert.equal("r:x", (cluster.call(peer, 1, "x")))
 			-- Where it was tried first the silent one has had its third of the timeout of 3000.
 			assert.is_true(took < 900 or took >= 990 and took < 2500, took)
-			waited = waited + (took >= 990 and 1 or 0)
+			if took >= 990 then
+				waited = waited + 1
+			else
+				at_once = at_once + 1
+			end
+			if waited > 0 and at_once > 0 then
+				break
+			end
 		end
-		assert.is_true(waited > 0 and waited < 12, waited)
+		assert.is_true(waited > 0 and at_once > 0, waited .. " waited")
 	end))
 
 	it("spreads over several addresses", async(function()
