@@ -26,6 +26,9 @@ that often.
   --timeout MS    for each call, 1 to 86400000 (5000)
   --wire N        the generation of the wire that the node speaks, 1 or 2 (1)
 
+HOST:PORT may be any address that cluster.connect takes, such as unix:/path or
+srv:_name._tcp.domain.
+
 Status 0 if every call was answered; 1, with the reasons on stderr, if not.
 ]],
 	options = {

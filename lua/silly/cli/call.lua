@@ -23,6 +23,9 @@ left out, and "-" reads it from standard input.
   --timeout MS         milliseconds for all of it, 1 to 86400000 (5000)
   --wire N             the generation of the wire that the node speaks, 1 or 2 (1)
 
+HOST:PORT may be any address that cluster.connect takes, such as unix:/path or
+srv:_name._tcp.domain.
+
 Status 0 with an answer. Status 1 and the reason on stderr: no connection, no answer in time, or
 one that the codec does not understand. Status 2: a mistake in the command line.
 ]],

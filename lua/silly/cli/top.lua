@@ -28,6 +28,9 @@ it calls cluster.serve(require "silly.status".wrap(conf)).
   --timeout MS    to wait for the node, 1 to 86400000 (5000)
   --wire N        the generation of the wire that the node speaks, 1 or 2 (1)
 
+HOST:PORT may be any address that cluster.connect takes, such as unix:/path or
+srv:_name._tcp.domain.
+
 Status 1, with the reason on stderr, if the first or the only page was not to be had.
 ]],
 	options = {
