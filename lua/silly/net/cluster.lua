@@ -15,7 +15,7 @@
 --   said, with the address. Nothing was sent.
 -- - "request data of 65520 bytes is over the limit of 65519": the wire has room for so much in a
 --   request; in an answer it is 65,531, which the serving end's log says, and the caller gets
---   "timeout". In generation 2 of the wire there is room for `hardlimit`.
+--   "timeout". In generation 2 of the wire it is `hardlimit` less 16 and less 4.
 -- - "not enough memory": Lua had none for the answer. The call may have been carried out.
 -- - Anything else is what `marshal` or `unmarshal` gave as a reason.
 
