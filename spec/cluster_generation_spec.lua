@@ -354,6 +354,34 @@ describe("a long message", function()
 		end
 	end))
 
+	it("takes no memory once it is dropped, though nothing else happens", async(function()
+		local server = raw.listen()
+		local child = process.start(([[
+			local cluster = require "silly.net.cluster"
+			cluster.serve {
+				wire = 2,
+				softlimit = 2 ^ 31 - 1,
+				marshal = function(_, cmd, body) return cmd, body end,
+				unmarshal = function(_, _, data) return data end,
+				call = function() end,
+			}
+			require("silly").run(function()
+				assert(cluster.send(cluster.connect "%s", 1, "ready"))
+			end)
+		]]):format(server.addr))
+		local client = server:accept()
+		assert.equal("ready", client:frame(nil, two).data)
+		local before = meter.resident(child.pid)
+		-- Answers that nobody waits for.
+		local stray = two.response(9, ("x"):rep(MIB))
+		for _ = 1, 100 do
+			client:send(stray)
+		end
+		time.sleep(50)
+		local grown = meter.resident(child.pid) - before
+		assert.is_true(grown < 20 * MIB, grown .. " bytes of 100 MiB")
+	end))
+
 	it("does not hold up another connection", async(function()
 		node.serve({
 			wire = 2,

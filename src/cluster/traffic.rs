@@ -232,8 +232,8 @@ impl Cluster {
                 self.limits.wire(known.generation.other()).fits(first) && !wire.fits(first)
             });
         let mut position = start;
-        // Up to where events refer to the arena. What nobody is told of must not fill it: it is
-        // emptied between turns only, and a turn goes on until there is an event.
+        // Up to where events refer to the arena. What nobody is told of takes no place in it: others are
+        // still to read.
         let mut wanted = start;
         loop {
             let Some(arrived) = reactor.arena.from(position) else { return };

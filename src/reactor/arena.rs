@@ -29,7 +29,7 @@ impl Span {
 pub struct Arena {
     bytes: Vec<u8>,
     bodies: Vec<Vec<u8>>,
-    /// What this look at the sockets has read for long messages.
+    /// What was read for long messages.
     beside: usize,
 }
 
@@ -40,8 +40,7 @@ impl Arena {
             None => Some(&self.bytes),
             Some(index) => self.bodies.get(index as usize),
         };
-        // OK because spans are made from what stands here, and it shrinks only between turns, when no
-        // event is left.
+        // OK because spans are made from what stands here, and it shrinks only when no event is left.
         body.and_then(|body| body.get(span.start..span.start + span.size())).unwrap_or_default()
     }
 
@@ -65,12 +64,6 @@ impl Arena {
         self.bytes.truncate(end);
     }
 
-    /// The sockets are looked at, perhaps again within the turn: what was read for long messages before has
-    /// come to no event, or the turn would be over, so nobody has to wait for it.
-    pub fn begin_look(&mut self) {
-        self.beside = 0;
-    }
-
     /// Counts what was read for a long message.
     pub fn charge(&mut self, count: usize) {
         self.beside += count;
@@ -87,6 +80,7 @@ impl Arena {
         self.bytes.clear();
         self.bytes.shrink_to(KEEP);
         self.bodies.clear();
+        self.beside = 0;
     }
 
     /// True while nothing stands here.

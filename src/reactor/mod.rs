@@ -279,7 +279,11 @@ impl Reactor {
     ) -> Poll<()> {
         let mut mail = std::mem::take(&mut self.mail);
         self.inbox.collect(&mut mail, cx.waker());
-        self.arena.begin_look();
+        if self.events.is_empty() {
+            // A turn goes on until there is an event. What has brought none, parts of long messages and
+            // messages that nobody is told of, must neither use up what it may read nor stay until then.
+            self.arena.clear();
+        }
         for dialed in mail.dialed.drain(..) {
             driver.dialed(self, dialed);
         }
