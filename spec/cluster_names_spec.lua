@@ -19,6 +19,7 @@ local ZONE = [[{
 	["half.test"] = { A = { "127.0.0.1" }, mode = { AAAA = "silent" } },
 	["four-refuses.test"] = { A = { "127.0.0.3" }, AAAA = { "0:0:0:0:0:0:0:1" } },
 	["moves.test"] = { ttl = 0, A = function(count) return { count == 1 and "127.0.0.3" or "127.0.0.1" } end },
+	["dies.test"] = { ttl = 300, A = function(count) return { count == 1 and "127.0.0.9" or "127.0.0.1" } end },
 	["fails.test"] = { mode = "servfail" },
 	["silent.test"] = { mode = "silent" },
 }]]
@@ -107,6 +108,16 @@ describe("cluster.connect by name", function()
 			cluster.call(peer, 1, "x")
 			return server:count("bad.test/A") > asked
 		end, "another question")
+	end))
+
+	it("asks anew after a dial that was given up, as one to a silent address is", async(function()
+		start()
+		local port = port_of(node.listen())
+		raw.silent_server(port, "127.0.0.9")
+		node.serve({ timeout = 300 })
+		local peer = node.connect("dies.test:" .. port)
+		assert.is_nil(peer.fd)
+		assert.equal("r:x", (cluster.call(peer, 1, "x")))
 	end))
 
 	it("takes IPv4 first", async(function()
@@ -270,6 +281,22 @@ describe("cluster.connect to a service", function()
 			node.connect(GAME, { shared = false })
 			return server:count("_game._tcp.test/SRV") > asked
 		end, "another question")
+	end))
+
+	it("asks anew when the targets have no address, whatever holds longer", async(function()
+		local port = port_of(node.listen())
+		dns.server(names.start(([[{
+			["node.test"] = { A = { "127.0.0.1" } },
+			["_game._tcp.test"] = { ttl = 300, SRV = function(count)
+				return { { 1, 1, %d, count == 1 and "gone.test" or "node.test" } }
+			end },
+		}]]):format(port)).addr)
+		local peer = node.connect(GAME)
+		local _, why = cluster.call(peer, 1, "x")
+		assert.equal("lookup gone.test: no such name", why)
+		node.eventually(function()
+			return cluster.call(peer, 1, "x") == "r:x"
+		end, "an answer")
 	end))
 
 	it("gives the resolver's reason, with the name", async(function()

@@ -18,8 +18,8 @@ use super::transport::Transport;
 ///
 /// Several addresses have an equal part of `patience` each, so that a silent first one leaves time for the
 /// others. The last, or only, address may take as long as somebody waits: whoever gives up drops this
-/// future. When none is any good, name servers are asked anew the next time, whatever they have said of how
-/// long their answer holds.
+/// future. When none is any good, or somebody gives up, name servers are asked anew the next time, whatever
+/// they have said of how long their answer holds.
 pub async fn dial(
     address: Address,
     resolver: Resolver,
@@ -39,11 +39,13 @@ async fn dial_service(
     patience: Duration,
 ) -> Result<(Transport, Endpoint), String> {
     let services = resolver.services(name).await.map_err(|why| format!("lookup {name}: {why}"))?;
+    let doubt = Doubt { resolver };
     let mut turns = Turns::new(services.len(), patience);
     for service in services {
         let Service { port, target, .. } = service;
         let attempt = dial_name(&target, port, resolver, turns.share);
         if let Some(connected) = turns.take(&format!("connect {target}:{port}"), attempt).await {
+            doubt.dispel();
             return Ok(connected);
         }
     }
@@ -58,16 +60,36 @@ async fn dial_name(
     patience: Duration,
 ) -> Result<(Transport, Endpoint), String> {
     let found = resolver.addresses(host).await.map_err(|why| format!("lookup {host}: {why}"))?;
+    let doubt = Doubt { resolver };
     let mut turns = Turns::new(found.len(), patience);
     for ip in found {
         let endpoint = Endpoint::from(SocketAddr::new(ip, port));
         let what = format!("connect {endpoint}");
         if let Some(connected) = turns.take(&what, knock(endpoint)).await {
+            doubt.dispel();
             return Ok(connected);
         }
     }
-    resolver.forget();
     Err(turns.last)
+}
+
+/// What name servers have said and nobody has connected by yet. It is forgotten with this, also where a dial
+/// is given up: an address that says nothing ends in no other way.
+struct Doubt<'a> {
+    resolver: &'a Resolver,
+}
+
+impl Doubt<'_> {
+    /// It was of use.
+    fn dispel(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        self.resolver.forget();
+    }
 }
 
 /// Several attempts, one after the other.
