@@ -8,12 +8,6 @@ local node = require "spec.support.node"
 local raw = require "spec.support.raw"
 local wire = require "spec.support.wire"
 
---- How many lines of the log have a text.
-local function logged(text)
-	local _, count = log.text():gsub(text:gsub("%p", "%%%0"), "")
-	return count
-end
-
 --- Waits until so many connections that came in are there.
 local function await_connections(count)
 	node.eventually(function()
@@ -39,7 +33,7 @@ describe("the guard", function()
 		assert.equal(1, cluster.stats().refused_connections - refused)
 		local text = "refusing " .. late:name() .. ": 3 are here, as many as maxconnections allows"
 		node.eventually(function()
-			return logged(text) == 1
+			return log.mentions(text) == 1
 		end, "a line in the log")
 		clients[1]:close()
 		await_connections(2)
@@ -109,7 +103,7 @@ describe("the guard", function()
 		end, "the refusals")
 		assert.equal(20, cluster.stats().connections_in)
 		assert.equal("r:x", (cluster.call(peer, 1, "x")))
-		assert.is_true(logged("refusing ") <= 5, logged("refusing ") .. " lines")
+		assert.is_true(log.mentions("refusing ") <= 5, log.mentions("refusing ") .. " lines")
 	end))
 
 	for what, accept in pairs({

@@ -41,6 +41,13 @@ function log.text()
 	return path and contents() or caught
 end
 
+--- How often it has a text.
+---@param text string as it is, no pattern
+function log.mentions(text)
+	local _, count = log.text():gsub(text:gsub("%p", "%%%0"), "")
+	return count
+end
+
 --- How many records of a level there are: "E", "W", "I", "D".
 function log.count(level)
 	local count = 0

@@ -102,7 +102,7 @@ impl Guard {
         if let Some(host) = host(remote)
             && let Some(count) = self.hosts.get_mut(&host)
         {
-            *count -= 1;
+            *count = count.saturating_sub(1);
             if *count == 0 {
                 self.hosts.remove(&host);
             }

@@ -1,7 +1,7 @@
 //! The cluster: handles, connections, calls in flight, and what becomes of each.
 //!
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
-//! - `traffic`: what sockets, dials and deadlines bring.
+//! - `intake`: what connections bring; `traffic`: what listeners, dials and deadlines bring.
 //! - `guard`: who is let in; `drain`: leaving in order; `stats`: what an operator sees.
 //! - `peer`, `gate`, `link`, `request`: one of each thing there is; `queue`: requests that wait; `limits`:
 //!   the bounds.
@@ -12,6 +12,7 @@
 mod drain;
 mod gate;
 mod guard;
+mod intake;
 pub mod limits;
 mod link;
 mod operations;

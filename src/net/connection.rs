@@ -157,7 +157,8 @@ impl Connection {
 
     /// Reads more of a long message, and nothing of what comes after it.
     fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>> {
-        let left = self.whole - self.partial.len();
+        // Above 0: what is kept is always less than the whole of it.
+        let left = self.whole.saturating_sub(self.partial.len());
         let share = left.min(READ_CHUNK);
         if self.partial.capacity() - self.partial.len() < share {
             // Doubles, like any vector, but never beyond the message.
