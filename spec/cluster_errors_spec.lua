@@ -115,7 +115,7 @@ describe("misuse of the cluster", function()
 		for _, stranger in ipairs({ { nothing }, { handler = nothing }, { x = 1 }, { [{}] = 1 } }) do
 			assert.matches("^cluster%.serve: unknown option '[^']*' %(it takes marshal, unmarshal, call, accept, "
 				.. "close, timeout, keepalive, highwater, maxcalls, maxanswers, maxrequests, wire, hardlimit, "
-				.. "softlimit, edition, maxconnections, maxperhost, maxaccepts%)$",
+				.. "softlimit, edition, maxconnections, maxperhost, maxaccepts, tls, maxhandshakes, handshake%)$",
 				raised(cluster.serve, conf(stranger)))
 		end
 	end)

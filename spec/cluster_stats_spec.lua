@@ -205,6 +205,6 @@ describe("cluster.stats", function()
 			names[#names + 1] = name
 			assert.equal(math.floor(value), value)
 		end
-		assert.equal(21, #names)
+		assert.equal(23, #names)
 	end)
 end)

@@ -400,7 +400,7 @@ describe("the options of cluster.serve", function()
 				found[item.name], count = (loadstring or load)("return " .. source)(), count + 1
 			end
 		end
-		assert.equal(12, count)
+		assert.equal(14, count)
 		return found
 	end
 

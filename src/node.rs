@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::lookups::Lookups;
 use crate::reactor::event::Event;
-use crate::reactor::inbox::{Dialed, Key, LookedUp, Owner};
+use crate::reactor::inbox::{Arrived, Dialed, Key, LookedUp, Owner};
 use crate::reactor::{Alarm, Driver, Reactor, Refusal};
 use crate::sink;
 use crate::tcp::Tcp;
@@ -55,6 +55,10 @@ impl Driver for Rooms {
             Owner::Peer(peer) => self.cluster.dialed(reactor, peer, dialed),
             Owner::Attempt(attempt) => self.tcp.dialed(reactor, attempt, dialed),
         }
+    }
+
+    fn arrived(&mut self, reactor: &mut Reactor, arrived: Arrived) {
+        self.cluster.arrived(reactor, arrived);
     }
 
     fn looked_up(&mut self, reactor: &mut Reactor, end: LookedUp) {

@@ -220,7 +220,8 @@ fn large_bodies_are_read_a_piece_a_turn_of_each_connection_and_of_all() {
 fn pair() -> (Node, Id, Node) {
     let (mut asking, mut answering) = (Node::default(), Node::default());
     let (_, address) = listen(&mut answering);
-    let peer = asking.rooms.cluster.open(address.to_string().parse().unwrap(), Generation::One);
+    let peer =
+        asking.rooms.cluster.open(address.to_string().parse().unwrap(), Generation::One, None);
     asking.rooms.cluster.join(&mut asking.reactor, peer, 5_000);
     until(&mut asking, |_, event| matches!(event, Event::Connected { .. }).then_some(()));
     (asking, peer, answering)

@@ -12,10 +12,10 @@ use rustc_hash::FxHashMap;
 use crate::net::endpoint::Endpoint;
 
 use super::limits::Limits;
+use super::remarks::Remarks;
 
-/// After a refusal was logged the next ones are only counted for so long, in milliseconds: a storm of
-/// connections must be none of lines.
-const QUIET: u64 = 1_000;
+/// So many refusals are logged in a second.
+const LINES: u32 = 1;
 
 /// What a second has, and a connection costs, of what `allowance` is counted in.
 const SCALE: u64 = 1_000;
@@ -49,10 +49,7 @@ pub(super) struct Guard {
     budget: Option<u64>,
     /// When it was last filled up, in milliseconds.
     filled: u64,
-    /// When refusals are logged again.
-    quiet_until: u64,
-    /// How many were not logged.
-    unsaid: u64,
+    remarks: Remarks<LINES>,
 }
 
 impl Guard {
@@ -111,16 +108,7 @@ impl Guard {
 
     /// What to log of a refusal, if anything.
     pub(super) fn remark(&mut self, now: u64, remote: &Endpoint, why: Denial) -> Option<String> {
-        if now < self.quiet_until {
-            self.unsaid += 1;
-            return None;
-        }
-        self.quiet_until = now + QUIET;
-        let more = match std::mem::take(&mut self.unsaid) {
-            0 => String::new(),
-            count => format!(" ({count} more were refused since the last such line)"),
-        };
-        Some(format!("[cluster] refusing {remote}: {why}{more}"))
+        self.remarks.line(now, || format!("[cluster] refusing {remote}: {why}"))
     }
 }
 
@@ -188,19 +176,5 @@ mod tests {
         guard.spend(1);
         assert_eq!(guard.allowance(7_800, &limits), 2);
         assert_eq!(guard.allowance(60_000, &limits), 4);
-    }
-
-    #[test]
-    fn refusals_are_logged_once_a_second_with_the_number_of_the_others() {
-        let mut guard = Guard::default();
-        let remote = net("10.0.0.1:1");
-        let why = Denial::Full(5);
-        let first = "[cluster] refusing 10.0.0.1:1: 5 are here, as many as maxconnections allows";
-        assert_eq!(guard.remark(50, &remote, why).as_deref(), Some(first));
-        for now in [51, 1_049] {
-            assert_eq!(guard.remark(now, &remote, why), None);
-        }
-        let later = guard.remark(1_050, &remote, why).unwrap();
-        assert_eq!(later, format!("{first} (2 more were refused since the last such line)"));
     }
 }

@@ -1,13 +1,15 @@
 //! What a connection brings: bytes, the messages in them, and what becomes of each.
 
+use crate::net::tls::record;
 use crate::reactor::Reactor;
 use crate::reactor::arena::Span;
 use crate::reactor::event::{Event, Severity};
 use crate::reactor::socket::Read;
+use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::{Frame, Front, Head, REQUEST_FIELDS, RESPONSE_FIELDS};
 
-use super::link::Stall;
+use super::link::{Stall, Stranger};
 use super::{Cluster, Outcome};
 
 /// Frames taken from one connection in a turn, before others get theirs. Each costs Lua about a
@@ -44,7 +46,7 @@ impl Cluster {
                 let text = format!("the rest of a frame has not come for {} s", patience.as_secs());
                 self.refuse(reactor, link, libc::ETIMEDOUT, &text);
             }
-            Some(Stall::Foreign) => self.refuse_foreign(reactor, link),
+            Some(Stall::Strange(stranger)) => self.refuse_stranger(reactor, link, stranger),
             None => {}
         }
     }
@@ -60,7 +62,13 @@ impl Cluster {
             let Some(known) = self.links.get_mut(link) else { return };
             match known.socket.read(reactor) {
                 Read::Nothing => break,
-                Read::End { errno } => return self.break_off(reactor, link, errno),
+                Read::End { errno } => match known.stranger {
+                    Some(Stranger::Tls) => {
+                        return self.refuse_stranger(reactor, link, Stranger::Tls);
+                    }
+                    _ => return self.break_off(reactor, link, errno),
+                },
+                Read::Flaw(why) => return self.refuse_flaw(reactor, link, &format!("tls: {why}")),
                 Read::Bytes { start, more } => {
                     self.digest(reactor, link, start, &mut share);
                     if more || share == 0 {
@@ -88,10 +96,14 @@ impl Cluster {
         let Some(known) = self.links.get(link) else { return };
         let wire = self.limits.wire(known.generation);
         let mut fresh = known.fresh;
-        let foreign = fresh
-            && reactor.arena.from(start).is_some_and(|first| {
-                self.limits.wire(known.generation.other()).fits(first) && !wire.fits(first)
-            });
+        let first = reactor.arena.from(start).filter(|_| fresh).unwrap_or_default();
+        let stranger = if record::is_hello(first) || record::is_refusal(first) {
+            Some(Stranger::Tls)
+        } else if self.limits.wire(known.generation.other()).fits(first) && !wire.fits(first) {
+            Some(Stranger::Generation)
+        } else {
+            None
+        };
         let mut position = start;
         // Up to where events refer to the arena. What nobody is told of takes no place in it: others are
         // still to read.
@@ -110,18 +122,25 @@ impl Cluster {
                         && !arrived.is_empty()
                     {
                         known.socket.keep(arrived, whole);
-                        known.expect_rest(reactor, link, self.limits.patience(), foreign);
+                        known.expect_rest(reactor, link, self.limits.patience(), stranger);
                     }
                     return reactor.arena.truncate(wanted);
                 }
-                _ if foreign => return self.refuse_foreign(reactor, link),
+                _ if stranger == Some(Stranger::Generation) => {
+                    return self.refuse_stranger(reactor, link, Stranger::Generation);
+                }
+                // It may have begun like a hello of TLS.
                 Ok(Front::Frame(frame, used)) => (frame, used),
-                Err(violation) => return self.refuse_bytes(reactor, link, &violation.to_string()),
+                Err(violation) => match stranger {
+                    Some(stranger) => return self.refuse_stranger(reactor, link, stranger),
+                    None => return self.refuse_bytes(reactor, link, &violation.to_string()),
+                },
             };
             if std::mem::take(&mut fresh)
                 && let Some(known) = self.links.get_mut(link)
             {
                 known.fresh = false;
+                known.stranger = None;
             }
             let at = position + (data.as_ptr() as usize - arrived.as_ptr() as usize);
             let data = reactor.arena.span(at, data.len());
@@ -202,14 +221,36 @@ impl Cluster {
         self.refuse(reactor, link, libc::EPROTO, why);
     }
 
-    /// Closes a connection because its other end speaks the other generation.
-    fn refuse_foreign(&mut self, reactor: &mut Reactor, link: Id) {
+    /// Closes a connection because its other end speaks something else.
+    fn refuse_stranger(&mut self, reactor: &mut Reactor, link: Id, stranger: Stranger) {
         let Some(known) = self.links.get(link) else { return };
+        if stranger == Stranger::Tls {
+            self.totals.refused_frames += 1;
+            let text = "it speaks TLS, and this end does not; the option tls must be set on both";
+            return self.refuse_flaw(reactor, link, text);
+        }
         let (own, other) = (known.generation.number(), known.generation.other().number());
         let text = format!(
             "it speaks generation {other} of the wire, and this end generation {own}; the option wire must be the same on both"
         );
         self.refuse_bytes(reactor, link, &text);
+    }
+
+    /// Closes a connection on which TLS has failed. Where it was dialled and has brought nothing, the other
+    /// end has never let this one in, which those are told who have asked something: none of it was carried
+    /// out.
+    fn refuse_flaw(&mut self, reactor: &mut Reactor, link: Id, why: &str) {
+        let Some(known) = self.links.get(link) else { return };
+        if known.incoming || !known.fresh {
+            return self.refuse(reactor, link, libc::EPROTO, why);
+        }
+        let peer = known.peer;
+        let why = Reason::from(format!("connect {}: {why}", known.socket.remote()));
+        self.fail_link(reactor, link, libc::EPROTO, &why);
+        let now = reactor.now();
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.failed(why, now);
+        }
     }
 
     /// Closes a connection because of what its other end does.

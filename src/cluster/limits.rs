@@ -34,6 +34,10 @@ pub struct Limits {
     pub per_host: usize,
     /// Connections that are taken in in a second, on all listeners: more wait in their backlogs.
     pub accepts: u32,
+    /// Handshakes of those who come in, at a time: more wait in the backlogs.
+    pub handshakes: usize,
+    /// How long each may take.
+    pub handshake: Duration,
 }
 
 impl Limits {
@@ -66,6 +70,8 @@ impl Default for Limits {
             connections: 1 << 16,
             per_host: 1 << 14,
             accepts: 50_000,
+            handshakes: 256,
+            handshake: Duration::from_secs(5),
         }
     }
 }

@@ -10,7 +10,16 @@ use crate::wire::Generation;
 
 use super::pace::Pace;
 
-/// How long nothing more may come of what looks like the other generation before it is taken for that.
+/// What the other end speaks, as far as its first bytes tell, in place of what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stranger {
+    /// The other generation of the wire.
+    Generation,
+    /// TLS.
+    Tls,
+}
+
+/// How long nothing more may come of what looks like something else before it is taken for that.
 const RECOGNITION: Duration = Duration::from_secs(1);
 
 /// How soon a connection whose turn to be read has not come is looked at again.
@@ -21,8 +30,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(super) enum Stall {
     /// For so long nothing of it came.
     Silence(Duration),
-    /// It is none: the other end speaks the other generation.
-    Foreign,
+    /// It is none.
+    Strange(Stranger),
 }
 
 /// One connection.
@@ -33,8 +42,8 @@ pub(super) struct Link {
     pub(super) generation: Generation,
     /// Nothing has come of which a frame was made.
     pub(super) fresh: bool,
-    /// What has come so far are requests of the other generation.
-    foreign: bool,
+    /// What has come so far is probably no frame.
+    pub(super) stranger: Option<Stranger>,
     /// The longest frame that a warning was given for.
     warned: usize,
     /// It came in, instead of having been dialled.
@@ -59,7 +68,7 @@ impl Link {
             socket,
             generation,
             fresh: true,
-            foreign: false,
+            stranger: None,
             warned: 0,
             incoming,
             dirty: false,
@@ -81,21 +90,21 @@ impl Link {
     }
 
     /// The socket keeps the beginning of a frame, whose rest is to come before `patience` is over. With
-    /// `foreign` it is requests of the other generation as well, and probably nothing else.
+    /// `stranger` it is the beginning of something else as well, and probably nothing but that.
     pub(super) fn expect_rest(
         &mut self,
         reactor: &mut Reactor,
         id: Id,
         patience: Duration,
-        foreign: bool,
+        stranger: Option<Stranger>,
     ) {
         self.progress = reactor.now();
-        if foreign && !self.foreign {
+        if stranger.is_some() && self.stranger.is_none() {
             self.unwatch(reactor);
         }
-        self.foreign = foreign;
+        self.stranger = stranger;
         if self.watch.is_none() {
-            self.arm(reactor, id, if foreign { RECOGNITION } else { patience });
+            self.arm(reactor, id, if stranger.is_some() { RECOGNITION } else { patience });
         }
     }
 
@@ -107,9 +116,9 @@ impl Link {
         id: Id,
         patience: Duration,
     ) -> Option<Stall> {
-        let (patience, stall) = match self.foreign {
-            true => (RECOGNITION, Stall::Foreign),
-            false => (patience, Stall::Silence(patience)),
+        let (patience, stall) = match self.stranger {
+            Some(stranger) => (RECOGNITION, Stall::Strange(stranger)),
+            None => (patience, Stall::Silence(patience)),
         };
         self.watch = None;
         if !self.socket.keeps_some() {

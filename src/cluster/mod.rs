@@ -2,13 +2,15 @@
 //!
 //! - `operations`: what scripts ask for: listen, connect, call, send, answer, close.
 //! - `intake`: what connections bring; `traffic`: what listeners, dials and deadlines bring.
-//! - `guard`: who is let in; `drain`: leaving in order; `stats`: what an operator sees.
+//! - `guard`, `arrival`, `credentials`: who is let in; `drain`: leaving in order; `stats`: what an operator sees.
 //! - `peer`, `gate`, `link`, `request`: one of each thing there is; `queue`: requests that wait; `limits`:
-//!   the bounds.
+//!   the bounds; `remarks`: how much is logged.
 //!
 //! Nothing in here knows Lua, and every way a request can end passes through
 //! [`Cluster::conclude`], so each ends exactly once.
 
+mod arrival;
+mod credentials;
 mod drain;
 mod gate;
 mod guard;
@@ -19,6 +21,7 @@ mod operations;
 mod pace;
 mod peer;
 mod queue;
+mod remarks;
 mod request;
 mod stats;
 mod traffic;
@@ -31,12 +34,14 @@ use crate::registry::{Id, Registry};
 use crate::sessions::Sessions;
 use crate::wire::{REQUEST_FIELDS, TooLarge};
 
+use arrival::Arrival;
 use drain::Drain;
 use gate::Gate;
 use guard::Guard;
 use limits::Limits;
 use link::Link;
 use peer::{Peer, State};
+use remarks::Remarks;
 use request::{Request, Stage};
 
 pub use gate::Terms;
@@ -58,6 +63,10 @@ pub struct Cluster {
     links: Registry<Link>,
     gates: Registry<Gate>,
     guard: Guard,
+    credentials: credentials::Known,
+    arrivals: Registry<Arrival>,
+    /// What is logged of failed handshakes.
+    remarks: Remarks<{ arrival::LINES }>,
     requests: Registry<Request>,
     sessions: Sessions<Id>,
     /// Links with bytes to write.
@@ -240,27 +249,32 @@ impl Cluster {
     /// A connection has ended, not by the script's doing. The close callback comes before what
     /// the callers hear, so that whoever calls again finds the handle as it is.
     fn break_off(&mut self, reactor: &mut Reactor, link: Id, errno: i32) {
+        self.fail_link(reactor, link, errno, &Reason::Closed);
+    }
+
+    /// The same, with what those hear who wait on it.
+    fn fail_link(&mut self, reactor: &mut Reactor, link: Id, errno: i32, why: &Reason) {
         let Some(known) = self.remove_link(link) else { return };
         let owner = known.peer;
         if !known.retire(reactor) {
             return;
         }
         reactor.push(Event::Closed { peer: owner, errno });
-        self.abandon(reactor, link);
+        self.abandon(reactor, link, why);
         if let Some(peer) = self.peers.get_mut(owner) {
             peer.state = State::Down;
             for request in peer.dequeue_all() {
-                self.give_up(reactor, request, &Reason::Closed);
+                self.give_up(reactor, request, why);
             }
         }
     }
 
     /// Fails every call that waits for an answer on this connection.
-    fn abandon(&mut self, reactor: &mut Reactor, link: Id) {
+    fn abandon(&mut self, reactor: &mut Reactor, link: Id, why: &Reason) {
         let mut asked = Vec::new();
         self.sessions.abandon(link.to_bits(), |request| asked.push(request));
         for request in asked {
-            self.conclude(reactor, request, Outcome::Failure(Reason::Closed));
+            self.conclude(reactor, request, Outcome::Failure(why.clone()));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What scripts ask of the cluster.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::net::address::Address;
 use crate::net::endpoint::Endpoint;
 use crate::net::errno;
 use crate::net::listener::Listener;
+use crate::net::tls::{Credentials, Names};
 use crate::reactor::door::Door;
 use crate::reactor::inbox::{Key, Owner};
 use crate::reactor::{Alarm, Reactor, Refusal};
@@ -75,6 +77,7 @@ impl Cluster {
         let id = self.gates.insert_with(|id| Gate {
             door: Door::new(listener, reactor.source(Key::Door(id.slot()))),
             generation: terms.generation,
+            tls: terms.tls,
         });
         Ok(Listening { id, local })
     }
@@ -85,8 +88,18 @@ impl Cluster {
     }
 
     /// Makes a handle, without dialling.
-    pub fn open(&mut self, address: Address, generation: Generation) -> Id {
-        self.peers.insert(Peer::outgoing(address, generation))
+    pub fn open(
+        &mut self,
+        address: Address,
+        generation: Generation,
+        tls: Option<Arc<Credentials>>,
+    ) -> Id {
+        self.peers.insert(Peer::outgoing(address, generation, tls))
+    }
+
+    /// The names in the certificate that the other end has shown, of the last connection.
+    pub fn names(&self, peer: Id) -> Option<Names> {
+        self.peers.get(peer)?.names.clone()
     }
 
     /// Waits for a handle's dial, which is started if there is none. `Sent` when the handle is
@@ -184,14 +197,15 @@ impl Cluster {
 
     /// Starts a dial unless one is under way; everybody who needs the connection shares it.
     fn dial(&mut self, reactor: &mut Reactor, peer: Id, timeout: u64) -> Result<(), Refusal> {
-        let Some(Peer { state: state @ State::Down, address: Some(address), .. }) =
+        let Some(Peer { state: state @ State::Down, address: Some(address), tls, .. }) =
             self.peers.get_mut(peer)
         else {
             return Ok(());
         };
         // Others with more patience may join the first caller.
         let patience = Duration::from_millis(timeout).max(LEAST_PATIENCE);
-        let (job, abort) = reactor.dial(Owner::Peer(peer), address.clone(), patience)?;
+        let (job, abort) =
+            reactor.dial(Owner::Peer(peer), address.clone(), patience, tls.clone())?;
         *state = State::Dialing { job, abort };
         Ok(())
     }
@@ -249,7 +263,7 @@ impl Cluster {
                 if let Some(known) = self.links.get_mut(link) {
                     known.close(reactor, link);
                 }
-                self.abandon(reactor, link);
+                self.abandon(reactor, link, &Reason::Closed);
                 Reason::Closed
             }
         };
@@ -264,6 +278,7 @@ impl Cluster {
         for gate in self.gates.ids() {
             self.close_listener(gate);
         }
+        self.turn_arrivals_away();
         for peer in self.peers.ids() {
             self.close_peer(reactor, peer);
         }

@@ -1,8 +1,11 @@
 //! A handle that scripts hold: an address that can be dialled, or a connection that came in.
 
+use std::sync::Arc;
+
 use tokio::task::AbortHandle;
 
 use crate::net::address::Address;
+use crate::net::tls::{Credentials, Names};
 use crate::reason::Reason;
 use crate::registry::Id;
 use crate::wire::Generation;
@@ -37,6 +40,10 @@ pub(super) struct Peer {
     pub(super) address: Option<Address>,
     /// What its connections speak.
     pub(super) generation: Generation,
+    /// Whether they are dialled with TLS.
+    pub(super) tls: Option<Arc<Credentials>>,
+    /// The names in the certificate that the other end of the last connection has shown.
+    pub(super) names: Option<Names>,
     pub(super) state: State,
     of_handlers: Queue,
     ordinary: Queue,
@@ -47,10 +54,16 @@ pub(super) struct Peer {
 
 impl Peer {
     /// A handle that can connect, and will connect again.
-    pub(super) fn outgoing(address: Address, generation: Generation) -> Peer {
+    pub(super) fn outgoing(
+        address: Address,
+        generation: Generation,
+        tls: Option<Arc<Credentials>>,
+    ) -> Peer {
         Peer {
             address: Some(address),
             generation,
+            tls,
+            names: None,
             state: State::Down,
             of_handlers: Queue::default(),
             ordinary: Queue::default(),
@@ -64,6 +77,8 @@ impl Peer {
         Peer {
             address: None,
             generation,
+            tls: None,
+            names: None,
             state: State::Down,
             of_handlers: Queue::default(),
             ordinary: Queue::default(),
@@ -129,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_up_to_its_limit_and_a_success_ends_it() {
-        let mut peer = Peer::outgoing("127.0.0.1:1".parse().unwrap(), Generation::One);
+        let mut peer = Peer::outgoing("127.0.0.1:1".parse().unwrap(), Generation::One, None);
         assert_eq!(peer.pausing(0), None);
         let mut now = 0;
         for pause in [50, 100, 200, 400, 500, 500] {

@@ -29,6 +29,8 @@ pub struct Totals {
     pub strays: u64,
     /// Connections that were not let in because of a bound.
     pub refused_connections: u64,
+    /// Those whose handshake has failed.
+    pub failed_handshakes: u64,
     /// Connections closed because what came is no frame.
     pub refused_frames: u64,
     /// Connections closed because their other end passed a bound.
@@ -43,6 +45,8 @@ pub struct Present {
     /// Open connections that were dialled.
     pub connections_out: u64,
     pub listeners: u64,
+    /// Handshakes of those who come in.
+    pub handshakes: u64,
     /// Calls whose caller waits.
     pub calls_in_flight: u64,
     /// Requests of others whose handler has not ended.
@@ -57,6 +61,7 @@ impl Cluster {
         let mut totals = self.totals;
         let mut present = Present {
             listeners: self.gates.len() as u64,
+            handshakes: self.arrivals.len() as u64,
             handlers: self.handling as u64,
             ..Present::default()
         };

@@ -21,17 +21,27 @@ impl Cluster {
     pub fn door_ready(&mut self, reactor: &mut Reactor, slot: u32) {
         let Some(id) = self.gates.at(slot) else { return };
         let Some(gate) = self.gates.get_mut(id) else { return };
-        let generation = gate.generation;
-        let most = self.guard.allowance(reactor.now(), &self.limits);
+        let (generation, tls) = (gate.generation, gate.tls.clone());
+        let room = self.limits.handshakes.saturating_sub(self.arrivals.len());
+        if tls.is_some() && room == 0 {
+            return gate.door.rest(); // the end of a handshake notes it again
+        }
+        let mut most = self.guard.allowance(reactor.now(), &self.limits);
         if most == 0 {
             reactor.arm(self.guard.pause(&self.limits), Alarm::Door(id));
             return gate.door.rest();
+        }
+        if tls.is_some() {
+            most = most.min(room);
         }
         let guests = gate.door.accept(reactor, Alarm::Door(id), most);
         self.guard.spend(guests.len());
         for (stream, remote) in guests {
             match self.guard.admit(&remote, &self.limits) {
-                Ok(()) => self.welcome(reactor, stream, remote, generation),
+                Ok(()) => match &tls {
+                    Some(tls) => self.greet(reactor, stream, remote, generation, tls),
+                    None => self.welcome(reactor, stream, remote, generation),
+                },
                 Err(why) => {
                     self.totals.refused_connections += 1;
                     if let Some(text) = self.guard.remark(reactor.now(), &remote, why) {
@@ -110,9 +120,12 @@ impl Cluster {
         }
     }
 
-    /// True while a connection, a listener or a request is there.
+    /// True while a connection, a listener, a handshake or a request is there.
     pub fn is_alive(&self) -> bool {
-        !(self.links.is_empty() && self.gates.is_empty() && self.requests.is_empty())
+        !(self.links.is_empty()
+            && self.gates.is_empty()
+            && self.arrivals.is_empty()
+            && self.requests.is_empty())
     }
 
     /// Makes `connection` the one of `peer`.
@@ -124,18 +137,20 @@ impl Cluster {
         generation: Generation,
         incoming: bool,
     ) -> Id {
+        let names = connection.names().cloned();
         let link = self.links.insert_with(|id| {
             let source = reactor.source(Key::Link(id.slot()));
             Link::new(peer, Socket::new(connection, source), generation, incoming)
         });
         if let Some(known) = self.peers.get_mut(peer) {
             known.state = State::Up { link };
+            known.names = names;
         }
         link
     }
 
     /// Takes a connection in. It may be gone already, but what it brought is still there.
-    fn welcome(
+    pub(super) fn welcome(
         &mut self,
         reactor: &mut Reactor,
         stream: Transport,

@@ -15,7 +15,7 @@ use crate::registry::Id;
 use crate::wire::Generation;
 
 use super::time::milliseconds;
-use super::{Shared, slot};
+use super::{Shared, slot, tls};
 
 /// The generation of a number that the Lua files have checked.
 fn generation(number: u8) -> Generation {
@@ -25,7 +25,8 @@ fn generation(number: u8) -> Generation {
 /// Adds the functions to the native table.
 pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     // limit{keepalive = seconds or nil, highwater =, maxcalls =, maxanswers =, maxrequests =,
-    // hardlimit =, softlimit =, maxconnections =, maxperhost =, maxaccepts =}
+    // hardlimit =, softlimit =, maxconnections =, maxperhost =, maxaccepts =, maxhandshakes =,
+    // handshake = milliseconds}
     let shared = Rc::clone(node);
     let limit = move |_: &Lua, bounds: Table| {
         let keepalive: Option<u64> = bounds.raw_get("keepalive")?;
@@ -40,38 +41,42 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
             connections: bounds.raw_get("maxconnections")?,
             per_host: bounds.raw_get("maxperhost")?,
             accepts: bounds.raw_get("maxaccepts")?,
+            handshakes: bounds.raw_get("maxhandshakes")?,
+            handshake: Duration::from_millis(bounds.raw_get("handshake")?),
         };
         shared.borrow_mut().rooms.cluster.set_limits(limits);
         Ok(())
     };
     core.raw_set("limit", lua.create_function(limit)?)?;
 
-    // listen(address, backlog, mode, wire): id and bound address; or nil, message, and whether the address
+    // listen(address, backlog, mode, wire, tls): id and bound address; or nil, message, and whether the address
     // itself is malformed.
     let shared = Rc::clone(node);
-    let listen =
-        move |_: &Lua, (address, backlog, mode, wire): (LuaString, u32, Option<u32>, u8)| {
-            let endpoint = match parse_listen(&address.to_string_lossy()) {
-                Ok(endpoint) => endpoint,
-                Err(error) => return Ok((None, error.to_string(), true)),
-            };
-            let mode = mode.unwrap_or(OWNER_ONLY);
-            let terms = Terms { backlog, mode, generation: generation(wire) };
-            let mut node = shared.borrow_mut();
-            let Node { rooms, reactor, .. } = &mut *node;
-            Ok(match rooms.cluster.listen(reactor, &endpoint, terms) {
-                Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
-                Err(why) => (None, why, false),
-            })
+    type Listen = (LuaString, u32, Option<u32>, u8, tls::Given);
+    let listen = move |_: &Lua, (address, backlog, mode, wire, tls): Listen| {
+        let endpoint = match parse_listen(&address.to_string_lossy()) {
+            Ok(endpoint) => endpoint,
+            Err(error) => return Ok((None, error.to_string(), true)),
         };
+        let mode = mode.unwrap_or(OWNER_ONLY);
+        let tls = tls::credentials(&tls);
+        let terms = Terms { backlog, mode, generation: generation(wire), tls };
+        let mut node = shared.borrow_mut();
+        let Node { rooms, reactor, .. } = &mut *node;
+        Ok(match rooms.cluster.listen(reactor, &endpoint, terms) {
+            Ok(listening) => (Some(listening.id.to_bits()), listening.local.to_string(), false),
+            Err(why) => (None, why, false),
+        })
+    };
     core.raw_set("listen", lua.create_function(listen)?)?;
 
-    // open(address, wire): a handle's id and slot, without dialling; or nil and what is malformed.
+    // open(address, wire, tls): a handle's id and slot, without dialling; or nil and what is malformed.
     let shared = Rc::clone(node);
-    let open = move |_: &Lua, (address, wire): (LuaString, u8)| {
+    let open = move |_: &Lua, (address, wire, tls): (LuaString, u8, tls::Given)| {
+        let tls = tls::credentials(&tls);
         Ok(match address.to_string_lossy().parse::<Address>() {
             Ok(address) => {
-                let peer = shared.borrow_mut().rooms.cluster.open(address, generation(wire));
+                let peer = shared.borrow_mut().rooms.cluster.open(address, generation(wire), tls);
                 (Some(peer.to_bits()), Some(slot(peer)), None)
             }
             Err(error) => (None, None, Some(error.to_string())),
@@ -166,6 +171,7 @@ fn stats(lua: &Lua, node: &Shared) -> Result<Table> {
         drops,
         strays,
         refused_connections,
+        failed_handshakes,
         refused_frames,
         overloads,
     } = totals;
@@ -173,6 +179,7 @@ fn stats(lua: &Lua, node: &Shared) -> Result<Table> {
         connections_in,
         connections_out,
         listeners,
+        handshakes,
         calls_in_flight,
         handlers,
         bytes_queued,
@@ -191,11 +198,13 @@ fn stats(lua: &Lua, node: &Shared) -> Result<Table> {
         ("drops", drops),
         ("strays", strays),
         ("refused_connections", refused_connections),
+        ("failed_handshakes", failed_handshakes),
         ("refused_frames", refused_frames),
         ("overloads", overloads),
         ("connections_in", connections_in),
         ("connections_out", connections_out),
         ("listeners", listeners),
+        ("handshakes", handshakes),
         ("calls_in_flight", calls_in_flight),
         ("handlers", handlers),
         ("bytes_queued", bytes_queued),

@@ -1,6 +1,6 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
-//! - `time`, `cluster`, `tcp`, `dns`, `cancel`: what is called seldom, through mlua's safe
+//! - `time`, `cluster`, `tls`, `tcp`, `dns`, `cancel`: what is called seldom, through mlua's safe
 //!   interface; `guest`: the same for what a host with a loop of its own asks for.
 //! - `hot`, `events`, `resume`, `tasks`, `turns`, `stream`: what is called for every message, through the
 //!   raw C interface; `raw`, `output`: what these stand on; `parcel`, `trace`: events and trace ids as
@@ -36,6 +36,7 @@ mod stream;
 mod tasks;
 mod tcp;
 mod time;
+mod tls;
 mod trace;
 mod turns;
 mod zproto;
@@ -77,6 +78,7 @@ fn open(lua: &Lua) -> Result<Table> {
     time::register(lua, &core, &shared)?;
     turns::register(lua, &core, &shared)?;
     cluster::register(lua, &core, &shared)?;
+    tls::register(lua, &core, &shared)?;
     tcp::register(lua, &core, &shared)?;
     dns::register(lua, &core, &shared)?;
     cancel::register(lua, &core, &shared)?;

@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use super::endpoint::Endpoint;
 use super::keepalive;
 use super::listener::INHERITED;
+use super::tls::Names;
 use super::transport::Transport;
 
 /// How much one read asks of the kernel. Smaller costs a system call per few messages under load;
@@ -53,6 +54,8 @@ pub struct Connection {
     /// How long the message is whose beginning is kept, as far as it is known.
     whole: usize,
     out: BytesMut,
+    /// TLS holds some of what was taken from `out`.
+    held: bool,
     received: u64,
     sent: u64,
 }
@@ -91,6 +94,7 @@ impl Connection {
             partial: Vec::new(),
             whole: 0,
             out: BytesMut::new(),
+            held: false,
             received: 0,
             sent: 0,
         }
@@ -111,12 +115,17 @@ impl Connection {
         &self.remote
     }
 
+    /// The names in its certificate, where it has shown one that was verified.
+    pub fn names(&self) -> Option<&Names> {
+        self.stream.names()
+    }
+
     /// How many bytes have arrived so far.
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// How many bytes the kernel has taken so far.
+    /// How many bytes have been written so far.
     pub fn sent(&self) -> u64 {
         self.sent
     }
@@ -206,9 +215,9 @@ impl Connection {
         &mut self.out
     }
 
-    /// How many bytes the kernel has not taken yet.
+    /// How many bytes the kernel has not taken yet; at least one while TLS holds some.
     pub fn queued(&self) -> usize {
-        self.out.len()
+        self.out.len() + usize::from(self.held)
     }
 
     /// Writes until the queue is empty, or the kernel's buffer is full: the context's waker is then
@@ -226,6 +235,9 @@ impl Connection {
             self.out.advance(count);
             self.sent += count as u64;
         }
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.held = flushed.is_pending();
+        ready!(flushed)?;
         // What was written in front still belongs to the buffer: reclaiming tells its real size.
         if self.out.try_reclaim(KEEP_CAPACITY + 1) {
             self.out = BytesMut::new();

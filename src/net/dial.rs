@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
@@ -12,65 +13,93 @@ use super::endpoint::Endpoint;
 use super::errno::reason;
 use super::record::Service;
 use super::resolver::Resolver;
+use super::tls::Credentials;
 use super::transport::Transport;
 
-/// Connects, and says to which address; or says why not, with the address in the reason.
-///
-/// Several addresses have an equal part of `patience` each, so that a silent first one leaves time for the
-/// others. The last, or only, address may take as long as somebody waits: whoever gives up drops this
-/// future. When none is any good, or somebody gives up, name servers are asked anew the next time, whatever
-/// they have said of how long their answer holds.
-pub async fn dial(
-    address: Address,
-    resolver: Resolver,
-    patience: Duration,
-) -> Result<(Transport, Endpoint), String> {
-    match address {
-        Address::Endpoint(endpoint) => knock(endpoint).await,
-        Address::Name { host, port } => dial_name(&host, port, &resolver, patience).await,
-        Address::Service(name) => dial_service(&name, &resolver, patience).await,
-    }
+/// How dials are made.
+pub struct Dialer {
+    pub resolver: Resolver,
+    /// How long somebody waits, as far as is known.
+    pub patience: Duration,
+    /// With TLS, or without.
+    pub tls: Option<Arc<Credentials>>,
 }
 
-/// Connects to a service, to the first of its targets that is any good.
-async fn dial_service(
-    name: &str,
-    resolver: &Resolver,
-    patience: Duration,
-) -> Result<(Transport, Endpoint), String> {
-    let services = resolver.services(name).await.map_err(|why| format!("lookup {name}: {why}"))?;
-    let doubt = Doubt { resolver };
-    let mut turns = Turns::new(services.len(), patience);
-    for service in services {
-        let Service { port, target, .. } = service;
-        let attempt = dial_name(&target, port, resolver, turns.share);
-        if let Some(connected) = turns.take(&format!("connect {target}:{port}"), attempt).await {
-            doubt.dispel();
-            return Ok(connected);
+impl Dialer {
+    /// Connects, and says to which address; or says why not, with the address in the reason.
+    ///
+    /// Several addresses have an equal part of the patience each, so that a silent first one leaves time for
+    /// the others. The last, or only, address may take as long as somebody waits: whoever gives up drops this
+    /// future. When none is any good, or somebody gives up, name servers are asked anew the next time,
+    /// whatever they have said of how long their answer holds.
+    pub async fn dial(self, address: Address) -> Result<(Transport, Endpoint), String> {
+        match address {
+            Address::Endpoint(endpoint) => {
+                let host = match &endpoint {
+                    Endpoint::Net(address) => address.ip().to_string(),
+                    Endpoint::Unix(_) => "localhost".to_owned(),
+                };
+                self.knock(endpoint, &host).await
+            }
+            Address::Name { host, port } => self.dial_name(&host, port, self.patience).await,
+            Address::Service(name) => self.dial_service(&name).await,
         }
     }
-    Err(turns.last)
-}
 
-/// Connects to a name, to the first of its addresses that is any good.
-async fn dial_name(
-    host: &str,
-    port: u16,
-    resolver: &Resolver,
-    patience: Duration,
-) -> Result<(Transport, Endpoint), String> {
-    let found = resolver.addresses(host).await.map_err(|why| format!("lookup {host}: {why}"))?;
-    let doubt = Doubt { resolver };
-    let mut turns = Turns::new(found.len(), patience);
-    for ip in found {
-        let endpoint = Endpoint::from(SocketAddr::new(ip, port));
-        let what = format!("connect {endpoint}");
-        if let Some(connected) = turns.take(&what, knock(endpoint)).await {
-            doubt.dispel();
-            return Ok(connected);
+    /// Connects to a service, to the first of its targets that is any good.
+    async fn dial_service(&self, name: &str) -> Result<(Transport, Endpoint), String> {
+        let found = self.resolver.services(name).await;
+        let services = found.map_err(|why| format!("lookup {name}: {why}"))?;
+        let doubt = Doubt { resolver: &self.resolver };
+        let mut turns = Turns::new(services.len(), self.patience);
+        for service in services {
+            let Service { port, target, .. } = service;
+            let attempt = self.dial_name(&target, port, turns.share);
+            if let Some(connected) = turns.take(&format!("connect {target}:{port}"), attempt).await
+            {
+                doubt.dispel();
+                return Ok(connected);
+            }
+        }
+        Err(turns.last)
+    }
+
+    /// Connects to a name, to the first of its addresses that is any good.
+    async fn dial_name(
+        &self,
+        host: &str,
+        port: u16,
+        patience: Duration,
+    ) -> Result<(Transport, Endpoint), String> {
+        let found = self.resolver.addresses(host).await;
+        let found = found.map_err(|why| format!("lookup {host}: {why}"))?;
+        let doubt = Doubt { resolver: &self.resolver };
+        let mut turns = Turns::new(found.len(), patience);
+        for ip in found {
+            let endpoint = Endpoint::from(SocketAddr::new(ip, port));
+            let what = format!("connect {endpoint}");
+            if let Some(connected) = turns.take(&what, self.knock(endpoint, host)).await {
+                doubt.dispel();
+                return Ok(connected);
+            }
+        }
+        Err(turns.last)
+    }
+
+    /// Connects to one address of a host, which the reason of a failure names.
+    async fn knock(&self, endpoint: Endpoint, host: &str) -> Result<(Transport, Endpoint), String> {
+        let secured = async {
+            let plain = connect(&endpoint, None).await?;
+            match &self.tls {
+                None => Ok(plain),
+                Some(tls) => tls.connect(plain, host).await.map_err(|why| format!("tls: {why}")),
+            }
+        };
+        match secured.await {
+            Ok(stream) => Ok((stream, endpoint)),
+            Err(why) => Err(format!("connect {endpoint}: {why}")),
         }
     }
-    Err(turns.last)
 }
 
 /// What name servers have said and nobody has connected by yet. It is forgotten with this, also where a dial
@@ -121,14 +150,6 @@ impl Turns {
                 .unwrap_or_else(|_| Err(format!("{what}: no answer in its share of the time"))),
         };
         outcome.map_err(|why| self.last = why).ok()
-    }
-}
-
-/// Connects to one address, which the reason of a failure names.
-async fn knock(endpoint: Endpoint) -> Result<(Transport, Endpoint), String> {
-    match connect(&endpoint, None).await {
-        Ok(stream) => Ok((stream, endpoint)),
-        Err(why) => Err(format!("connect {endpoint}: {why}")),
     }
 }
 

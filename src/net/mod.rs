@@ -1,4 +1,4 @@
-//! Everything that names or touches a socket: addresses, name lookup, dialling, listening, and
+//! Everything that names or touches a socket: addresses, name lookup, dialling, listening, TLS, and
 //! one connection. Nothing in here knows what the bytes mean.
 
 pub mod address;
@@ -13,4 +13,5 @@ mod name_servers;
 mod path;
 pub mod record;
 pub mod resolver;
+pub mod tls;
 pub mod transport;

@@ -143,7 +143,7 @@ impl Reactor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inbox::{Dialed, Key, LookedUp};
+    use super::super::inbox::{Arrived, Dialed, Key, LookedUp};
     use super::super::job::Job;
     use super::super::{Alarm, Driver, Reactor};
     use super::PULSE;
@@ -157,6 +157,7 @@ mod tests {
     impl Driver for Nobody {
         fn ready(&mut self, _: &mut Reactor, _: Key) {}
         fn dialed(&mut self, _: &mut Reactor, _: Dialed) {}
+        fn arrived(&mut self, _: &mut Reactor, _: Arrived) {}
         fn looked_up(&mut self, _: &mut Reactor, _: LookedUp) {}
         fn alarm(&mut self, _: &mut Reactor, _: Alarm) {}
         fn flush(&mut self, _: &mut Reactor) {}

@@ -1,5 +1,5 @@
-//! What the runtime is sent out for, as tasks of its own, since it is seldom and long: dials and
-//! lookups.
+//! What the runtime is sent out for, as tasks of its own, since it is seldom and long: dials, handshakes
+//! and lookups.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use crate::net::address::Address;
-use crate::net::dial::{connect, dial};
+use crate::net::dial::{Dialer, connect};
 use crate::net::endpoint::Endpoint;
 use crate::net::record::Kind;
+use crate::net::tls::Credentials;
 use crate::net::transport::Transport;
 use crate::registry::Id;
 
-use super::inbox::{Dialed, LookedUp, Owner};
+use super::inbox::{Arrived, Dialed, LookedUp, Owner};
 use super::job::Job;
 use super::{Reactor, Refusal};
 
@@ -26,11 +27,12 @@ impl Reactor {
         owner: Owner,
         address: Address,
         patience: Duration,
+        tls: Option<Arc<Credentials>>,
     ) -> Result<(u64, AbortHandle), Refusal> {
-        let resolver = self.resolver.clone();
+        let dialer = Dialer { resolver: self.resolver.clone(), patience, tls };
         // Only lookups, and several addresses of one name, have times of their own.
         let timed = !matches!(address, Address::Endpoint(_));
-        self.bring(owner, dial(address, resolver, patience), timed)
+        self.bring(owner, dialer.dial(address), timed)
     }
 
     /// As [`dial`](Self::dial), to just one address, from `local` where that is given; the reason
@@ -58,6 +60,23 @@ impl Reactor {
             inbox.deliver(Dialed { owner, job, outcome });
         };
         Ok((job, self.spawn(work, timed)?))
+    }
+
+    /// Starts the handshake with whoever has come in, for which it has `limit`; its end arrives as
+    /// [`Driver::arrived`](super::Driver::arrived), unless the returned handle aborts it.
+    pub fn shake(
+        &mut self,
+        owner: Id,
+        plain: Transport,
+        tls: Arc<Credentials>,
+        limit: Duration,
+    ) -> Result<AbortHandle, Refusal> {
+        let inbox = Arc::clone(&self.inbox);
+        let work = async move {
+            let outcome = tls.accept(plain, limit).await;
+            inbox.admit(Arrived { owner, outcome });
+        };
+        self.spawn(work, true)
     }
 
     /// Starts a lookup; its end arrives as [`Driver::looked_up`](super::Driver::looked_up), unless

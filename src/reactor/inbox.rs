@@ -43,6 +43,13 @@ pub struct Dialed {
     pub outcome: Result<(Transport, Endpoint), String>,
 }
 
+/// A handshake with one who has come in that has ended, and whose it was.
+#[derive(Debug)]
+pub struct Arrived {
+    pub owner: Id,
+    pub outcome: Result<Transport, String>,
+}
+
 /// A lookup that has ended, and whose it was.
 #[derive(Debug)]
 pub struct LookedUp {
@@ -55,12 +62,16 @@ pub struct LookedUp {
 pub struct Mail {
     pub ready: Vec<Key>,
     pub dialed: Vec<Dialed>,
+    pub arrived: Vec<Arrived>,
     pub looked_up: Vec<LookedUp>,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.dialed.is_empty() && self.looked_up.is_empty()
+        self.ready.is_empty()
+            && self.dialed.is_empty()
+            && self.arrived.is_empty()
+            && self.looked_up.is_empty()
     }
 }
 
@@ -109,6 +120,11 @@ impl Inbox {
     /// Brings the end of a dial.
     pub fn deliver(&self, dialed: Dialed) {
         self.leave(|mail| mail.dialed.push(dialed));
+    }
+
+    /// Brings the end of a handshake.
+    pub fn admit(&self, arrived: Arrived) {
+        self.leave(|mail| mail.arrived.push(arrived));
     }
 
     /// Brings the end of a lookup.

@@ -44,7 +44,7 @@ use beacon::Beacon;
 use bell::Bell;
 use clock::Clock;
 use event::{Event, Severity};
-use inbox::{Dialed, Inbox, Key, LookedUp, Mail, Source};
+use inbox::{Arrived, Dialed, Inbox, Key, LookedUp, Mail, Source};
 use job::Jobs;
 
 pub use alarms::Alarm;
@@ -56,6 +56,8 @@ pub trait Driver {
     fn ready(&mut self, reactor: &mut Reactor, key: Key);
     /// A dial has ended.
     fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed);
+    /// A handshake with one who has come in has ended.
+    fn arrived(&mut self, reactor: &mut Reactor, arrived: Arrived);
     /// A lookup has ended.
     fn looked_up(&mut self, reactor: &mut Reactor, end: LookedUp);
     /// A deadline other than a timer's has come.
@@ -286,6 +288,9 @@ impl Reactor {
         }
         for dialed in mail.dialed.drain(..) {
             driver.dialed(self, dialed);
+        }
+        for arrived in mail.arrived.drain(..) {
+            driver.arrived(self, arrived);
         }
         for end in mail.looked_up.drain(..) {
             driver.looked_up(self, end);

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use crate::net::connection::{Arrival, Connection};
 use crate::net::endpoint::Endpoint;
 use crate::net::errno;
+use crate::net::tls::{Names, flaw};
 use crate::timers::TimerId;
 
 use super::inbox::Source;
@@ -49,6 +50,8 @@ pub enum Read {
     Message(Vec<u8>),
     /// It is over, with the system's number of the reason; 0: the other end finished in order.
     End { errno: i32 },
+    /// The bytes themselves are no good, where TLS looks at them; why, in words.
+    Flaw(String),
 }
 
 /// One socket.
@@ -74,6 +77,11 @@ impl Socket {
     /// The other end's address.
     pub fn remote(&self) -> &Endpoint {
         self.connection.remote()
+    }
+
+    /// The names in its certificate, where it has shown one that was verified.
+    pub fn names(&self) -> Option<&Names> {
+        self.connection.names()
     }
 
     /// True until the script closes it.
@@ -136,10 +144,10 @@ impl Socket {
         if let Phase::Flushing { limit } = self.phase
             && self.connection.queued() == 0
         {
-            self.phase = Phase::Lingering { limit };
-            let finished = self.connection.poll_finish(&mut Context::from_waker(&self.waker));
-            if let Poll::Ready(Err(error)) = finished {
-                return Err(errno::number(&error));
+            match self.connection.poll_finish(&mut Context::from_waker(&self.waker)) {
+                Poll::Ready(Ok(())) => self.phase = Phase::Lingering { limit },
+                Poll::Ready(Err(error)) => return Err(errno::number(&error)),
+                Poll::Pending => {} // TLS has an end of its own to write
             }
         }
         Ok(())
@@ -161,9 +169,10 @@ impl Socket {
         match (outcome, self.failure) {
             (Poll::Pending, None) => Read::Nothing,
             (Poll::Pending, Some(errno)) => Read::End { errno },
-            (Poll::Ready(Err(error)), failure) => {
-                Read::End { errno: failure.unwrap_or_else(|| errno::number(&error)) }
-            }
+            (Poll::Ready(Err(error)), failure) => match flaw(&error) {
+                Some(text) => Read::Flaw(text),
+                None => Read::End { errno: failure.unwrap_or_else(|| errno::number(&error)) },
+            },
             // A broken pipe is how a write learns of an end in order.
             (Poll::Ready(Ok(Arrival::End)), None | Some(libc::EPIPE)) => Read::End { errno: 0 },
             (Poll::Ready(Ok(Arrival::End)), Some(errno)) => Read::End { errno },

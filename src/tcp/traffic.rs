@@ -112,6 +112,7 @@ impl Tcp {
                 // Nothing is gathered here, since nothing is kept.
                 Read::Nothing | Read::Part { .. } | Read::Message(_) => return,
                 Read::End { errno } => return self.end(reactor, link, errno),
+                Read::Flaw(_) => return self.end(reactor, link, libc::EPROTO),
                 Read::Bytes { start, more } => {
                     self.take_in(reactor, link, start);
                     if more {

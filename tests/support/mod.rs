@@ -44,7 +44,7 @@ pub(crate) fn listen(node: &mut Node) -> (Id, SocketAddr) {
 pub(crate) fn connected(node: &mut Node) -> (Id, TcpStream) {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap().to_string().parse().unwrap();
-    let peer = node.rooms.cluster.open(address, Generation::One);
+    let peer = node.rooms.cluster.open(address, Generation::One, None);
     let joined = node.rooms.cluster.join(&mut node.reactor, peer, 5_000);
     assert!(matches!(joined, Submitted::Waiting(_)));
     until(node, |_, event| matches!(event, Event::Connected { .. }).then_some(()));

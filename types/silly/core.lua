@@ -131,7 +131,8 @@ function core.cancel_sleep(slot) end
 
 --- Sets the bounds, for all connections.
 ---@param bounds table<string, integer> keepalive (without: never), highwater, maxcalls, maxanswers,
----  maxrequests, hardlimit, softlimit, maxconnections, maxperhost, maxaccepts, as serve takes them
+---  maxrequests, hardlimit, softlimit, maxconnections, maxperhost, maxaccepts, maxhandshakes, handshake, as
+---  serve takes them
 function core.limit(bounds) end
 
 --- Listens.
@@ -139,18 +140,35 @@ function core.limit(bounds) end
 ---@param backlog integer
 ---@param mode integer? the rights of a Unix socket's file; 600 in octal digits by default
 ---@param wire integer the generation
+---@param tls userdata? credentials
 ---@return integer? id
 ---@return string bound the address; without an id why not
 ---@return boolean malformed whether the address itself is
-function core.listen(address, backlog, mode, wire) end
+function core.listen(address, backlog, mode, wire, tls) end
 
 --- A handle for an address, without dialling.
 ---@param address string
 ---@param wire integer the generation
+---@param tls userdata? credentials
 ---@return integer? id
 ---@return integer? slot
 ---@return string? problem what is malformed in it
-function core.open(address, wire) end
+function core.open(address, wire, tls) end
+
+--- Credentials of the files that an option `tls` names.
+---@param given {cert: string?, key: string?, ca: string?, verify: boolean, server_name: string?}
+---@return userdata? credentials
+---@return string? problem which file, and what is wrong with it
+function core.credentials(given) end
+
+--- Reads the files of all credentials again; nothing changes when something is wrong with one.
+---@return string? problem which file, and what is wrong with it
+function core.reload_credentials() end
+
+--- The names in the certificate of a handle's last connection.
+---@param peer integer
+---@return string[]? names nil where it has shown none that was verified
+function core.names(peer) end
 
 --- What is malformed in an address, if anything.
 ---@param address string

@@ -33,7 +33,7 @@ function client.open(command, address, given)
 		wire = given.wire,
 	}
 	local peer = {}
-	local id, problem = peers.adopt(peer, address, given.wire, false)
+	local id, problem = peers.adopt(peer, address, { wire = given.wire }, false)
 	if not id then
 		options.misused(command, problem)
 	end

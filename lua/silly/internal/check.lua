@@ -28,8 +28,16 @@ function check.describe(value)
 	return kind == quoted and kind or kind .. " " .. quoted
 end
 
+--- What is wrong with a value that is not what was wanted.
+---@param what string the argument, as a reader would call it
+---@param wanted string
+---@return string
+function check.mismatch(what, wanted, value)
+	return ("%s must be %s, got %s"):format(what, wanted, check.describe(value))
+end
+
 local function refuse(name, what, wanted, value)
-	error(("%s: %s must be %s, got %s"):format(name, what, wanted, check.describe(value)), CALLER)
+	error(("%s: %s"):format(name, check.mismatch(what, wanted, value)), CALLER)
 end
 
 --- Demands what no other function here does: whether it holds is for the caller to say.
@@ -120,13 +128,11 @@ local function nearest(word, known)
 	return best
 end
 
---- Demands a table that has no options but the known ones; a stranger is answered with the
---- nearest one that is known, or with all of them.
+--- What is wrong with a table that has an option which is not known: the nearest one that is, or all of them.
+---@param value table
 ---@param known string[]
-function check.options(name, what, value, known)
-	if type(value) ~= "table" then
-		refuse(name, what, "a table", value)
-	end
+---@return string?
+function check.stranger(value, known)
 	local set = {}
 	for _, option in ipairs(known) do
 		set[option] = true
@@ -134,12 +140,21 @@ function check.options(name, what, value, known)
 	for option in pairs(value) do
 		if not set[option] then
 			local meant = nearest(tostring(option), known)
-			error(
-				("%s: unknown option '%s' (%s)"):format(name, tostring(option),
-					meant and ("did you mean '%s'?"):format(meant) or "it takes " .. table.concat(known, ", ")),
-				CALLER - 1
-			)
+			return ("unknown option '%s' (%s)"):format(tostring(option),
+				meant and ("did you mean '%s'?"):format(meant) or "it takes " .. table.concat(known, ", "))
 		end
+	end
+end
+
+--- Demands a table that has no options but the known ones.
+---@param known string[]
+function check.options(name, what, value, known)
+	if type(value) ~= "table" then
+		refuse(name, what, "a table", value)
+	end
+	local stranger = check.stranger(value, known)
+	if stranger then
+		error(name .. ": " .. stranger, CALLER - 1)
 	end
 end
 

@@ -1,6 +1,7 @@
 --- The handles of the cluster that scripts hold, and what each stands for natively.
 
 local core = require "silly.internal.core"
+local credentials = require "silly.internal.credentials"
 local edition = require "silly.internal.edition"
 local open = require "silly.internal.open"
 
@@ -11,9 +12,10 @@ end
 --- An id that nothing has.
 local NOBODY = 0
 
--- Where a handle keeps its native id, the address it dials, and the other end's, whatever a script
--- does to its fields: keys no script can collide with. Accepted peers have no address to dial.
-local PEER, ADDRESS, REMOTE, LATER = {}, {}, {}, {}
+-- Where a handle keeps its native id, the address it dials, the other end's, what it will be made of, and
+-- under which key it is shared, whatever a script does to its fields: keys no script can collide with.
+-- Accepted peers have no address to dial.
+local PEER, ADDRESS, REMOTE, LATER, KEY = {}, {}, {}, {}, {}
 
 ---@class silly.peers
 local peers = {
@@ -29,16 +31,27 @@ local by_slot = {}
 --- The same for others to look at: a function in between would be felt in every message.
 peers.by_slot = by_slot
 
---- Shared handles by the generation that they speak and by address, until they are closed.
----@type table<integer, table<string, silly.net.cluster.peer>>
-local shared = { {}, {} }
+--- How a connection is made: the generation of the wire that it speaks, and its TLS, if any.
+---@alias silly.peers.terms {wire: integer, tls: silly.credentials.held?}
+
+--- Shared handles by what tells them from each other, until they are closed.
+---@type table<string, silly.net.cluster.peer>
+local shared = {}
+
+--- What tells handles from each other: the address and the terms.
+---@param address string
+---@param terms silly.peers.terms
+---@return string
+local function key_of(address, terms)
+	return ("%s\0%d\0%s"):format(address, terms.wire, terms.tls and terms.tls.key or "")
+end
 
 --- The shared handle of an address, if there is one.
 ---@param address string
----@param wire integer
+---@param terms silly.peers.terms
 ---@return silly.net.cluster.peer?
-function peers.shared(address, wire)
-	return shared[wire][address]
+function peers.shared(address, terms)
+	return shared[key_of(address, terms)]
 end
 
 --- The other end, for the log: its address, or the one that is dialled.
@@ -59,47 +72,47 @@ end
 
 --- A table that becomes a handle when it is used.
 ---@param address string
----@param wire integer the generation that it will speak
+---@param terms silly.peers.terms how it will connect
 ---@param own boolean it is not to be shared
 ---@return silly.net.cluster.peer?
 ---@return string? problem that the address is malformed
-function peers.later(address, wire, own)
-	local known = not own and shared[wire][address]
+function peers.later(address, terms, own)
+	local known = not own and peers.shared(address, terms)
 	if known then
 		return known
 	elseif core.malformed(address) then
 		return nil, "Invalid address:" .. address
 	end
-	return { addr = address, remoteaddr = address, [LATER] = { wire = wire, own = own } }
+	return { addr = address, remoteaddr = address, [LATER] = { terms = terms, own = own } }
 end
 
---- Makes a table the handle of an address. One of `later` has been told its generation, and whether it is
---- shared.
+--- Makes a table the handle of an address. One of `later` has been told its terms, and whether it is shared.
 ---@param peer table
 ---@param address string
----@param wire integer the generation that it speaks
+---@param terms silly.peers.terms how it connects
 ---@param own boolean it is not to be shared
 ---@return integer? id
 ---@return string? problem what is malformed in the address
-function peers.adopt(peer, address, wire, own)
+function peers.adopt(peer, address, terms, own)
 	local later = peer[LATER]
 	if later then
-		wire, own = later.wire, later.own
+		terms, own = later.terms, later.own
 	end
-	local known = not own and shared[wire][address]
+	local key = not own and key_of(address, terms)
+	local known = key and shared[key]
 	if known then
 		-- A script that makes a table for every call must not make a connection each.
-		peer[PEER], peer[ADDRESS] = known[PEER], address
+		peer[PEER], peer[ADDRESS], peer[KEY] = known[PEER], address, key
 		return known[PEER]
 	end
-	local id, slot, problem = core.open(address, wire)
+	local id, slot, problem = core.open(address, terms.wire, terms.tls and terms.tls.native)
 	if not id then
 		return nil, problem
 	end
 	peer[PEER], peer[ADDRESS] = id, address
 	by_slot[slot] = peer
-	if not own then
-		shared[wire][address] = peer
+	if key then
+		shared[key], peer[KEY] = peer, key
 	end
 	return id
 end
@@ -109,6 +122,9 @@ end
 function peers.accepted(slot, id, fd, remote)
 	local peer = { fd = fd, remoteaddr = remote, [PEER] = id, [REMOTE] = remote }
 	by_slot[slot] = peer
+	if credentials.used then
+		peer.names = core.names(id)
+	end
 	return peer
 end
 
@@ -117,6 +133,9 @@ end
 function peers.connected(slot, fd, remote)
 	local peer = by_slot[slot]
 	peer.fd, peer.remoteaddr, peer[REMOTE] = fd, remote, remote
+	if credentials.used then
+		peer.names = core.names(peer[PEER])
+	end
 	return peer
 end
 
@@ -145,13 +164,11 @@ end
 --- Closes a handle for good.
 ---@param peer silly.net.cluster.peer
 function peers.close(peer)
-	local id, address = peer[PEER], peer[ADDRESS]
+	local id = peer[PEER]
 	peers.close_id(id)
-	for _, handles in ipairs(shared) do
-		local known = address and handles[address]
-		if known and known[PEER] == id then
-			handles[address] = nil
-		end
+	local known = peer[KEY] and shared[peer[KEY]]
+	if known and known[PEER] == id then
+		shared[peer[KEY]] = nil
 	end
 	peer.fd = nil
 	if edition.newest then

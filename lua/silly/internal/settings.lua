@@ -4,7 +4,7 @@
 local settings = {}
 
 --- What `cluster.serve` takes. All bounds are for one connection each, but for `maxconnections`,
---- `maxperhost` and `maxaccepts`.
+--- `maxperhost`, `maxaccepts` and `maxhandshakes`.
 ---@class silly.net.cluster.conf
 --- Makes bytes of a body. `kind` is "request" or "response"; `cmd` is what call or send was given, and
 --- for a response the number that came in. Returns a command number, of which 32 bits are sent, and a
@@ -71,6 +71,15 @@ local settings = {}
 --- the backlog, and nobody is turned away. Too low makes nodes wait after a restart; too high lets a storm
 --- of connections take the time of those that are there.
 ---@field maxaccepts? integer
+--- TLS for all that listens and connects and is not told otherwise; none by default.
+---@field tls? silly.net.cluster.tls|false
+--- TLS handshakes of those who come in, at a time, 1 to 65,536; 256 by default. More wait in the backlog, and
+--- nobody is turned away. Too low lets a few silent strangers keep nodes waiting; too high lets many cost
+--- memory, and time of those that are there.
+---@field maxhandshakes? integer
+--- Milliseconds that each of them may take, 1 to 86,400,000; 5000 by default. Then it is closed, and the log
+--- says so. Too short turns nodes away over a slow line; too long lets silent strangers keep their place.
+---@field handshake? integer
 --- Which edition of silly the script is written to; "0.6" by default, the documented one. With "0.7", for
 --- the whole process: `wire` is 2 by default; `connect` returns a handle of its own without waiting, which
 --- connects when it is used, and nil and a message for a malformed address; `accept` gets the peer alone;
@@ -80,11 +89,32 @@ local settings = {}
 --- at the end, and `conn.remoteaddr` is a field.
 ---@field edition? "0.6"|"0.7"
 
---- All of them.
+--- The option `tls` of `cluster.serve`, for what listens and connects without one of its own, and of
+--- `cluster.listen` and `cluster.connect`. Files are PEM. They are read when an option first names them, and
+--- again by `cluster.reload_tls`.
+---@class silly.net.cluster.tls
+--- The certificate that this end shows, then those between it and the CA; none by default. With `key`, and
+--- needed to listen.
+---@field cert? string
+--- The key of `cert`, not encrypted; none by default.
+---@field key? string
+--- The certificates of the CA, or of several, that sign those of the other ends; none by default. Needed with
+--- `verify`.
+---@field ca? string
+--- Whether the other end must show a certificate that is signed by `ca`, is valid now and, where it was
+--- connected to, is for its name; true by default. With `false` a listener asks for none, and a connection
+--- takes any: what is sent is secret then, but not whom it goes to.
+---@field verify? boolean
+--- Whom a connection is for: a name, or an address, that the other end's certificate must have; by default the
+--- host of the address, with "srv:" that of the target, with "unix:" "localhost".
+---@field server_name? string
+
+--- All of serve's.
 settings.OPTIONS = {
 	"marshal", "unmarshal", "call", "accept", "close",
 	"timeout", "keepalive", "highwater", "maxcalls", "maxanswers", "maxrequests",
 	"wire", "hardlimit", "softlimit", "edition", "maxconnections", "maxperhost", "maxaccepts",
+	"tls", "maxhandshakes", "handshake",
 }
 
 --- A day; calls that outlive it are not calls any more.
@@ -105,6 +135,8 @@ local NUMBERS = {
 	maxconnections = { 64 * 1024, 1, 16 * 1024 * 1024 },
 	maxperhost = { 16 * 1024, 1, 16 * 1024 * 1024 },
 	maxaccepts = { 50000, 1, 1000000 },
+	maxhandshakes = { 256, 1, 65536 },
+	handshake = { 5000, 1, LONGEST_TIMEOUT },
 }
 settings.NUMBERS = NUMBERS
 

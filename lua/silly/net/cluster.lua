@@ -23,6 +23,7 @@ local core = require "silly.internal.core"
 local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
+local credentials = require "silly.internal.credentials"
 local peers = require "silly.internal.peers"
 local serving = require "silly.internal.serving"
 local settings = require "silly.internal.settings"
@@ -48,6 +49,8 @@ core.loaded.cluster = cluster
 ---@field addr string? where to connect; accepted peers have none
 ---@field remoteaddr string? "ip:port" of the other end, or "unix:/path" of the socket between both; also
 ---  once it is gone, and nil before the first connection
+---@field names string[]? the names in the certificate that the other end has shown and that was verified: those
+---  of hosts and the URIs of its subjectAltName; nil without TLS
 
 --- What `cluster.listen` returns.
 ---@class silly.net.cluster.listener
@@ -63,6 +66,8 @@ core.loaded.cluster = cluster
 --- count; "600" by default, its owner only. "660" lets the group in, "666" everybody on the machine. Of
 --- no meaning for other addresses.
 ---@field mode? string
+--- TLS for those who connect; what serve says by default. `false` is none.
+---@field tls? silly.net.cluster.tls|false
 
 --- What `cluster.connect` takes besides.
 ---@class silly.net.cluster.connect_options
@@ -71,6 +76,9 @@ core.loaded.cluster = cluster
 --- The generation of the wire, 1 to 2, that the other end speaks; what serve says by default. Handles of both
 --- generations are never shared.
 ---@field wire? 1|2
+--- TLS to connect with; what serve says by default. `false` is none. Handles with different ones are never
+--- shared.
+---@field tls? silly.net.cluster.tls|false
 
 local DEFAULT_BACKLOG = 128
 --- Where a listener keeps its native id: a key no script can collide with.
@@ -85,7 +93,8 @@ local co_yield = coroutine.yield
 
 --- What serve has set; the functions are nil before.
 local marshal, unmarshal
-local default_timeout, default_wire
+local default_timeout
+local default_terms ---@type silly.peers.terms
 
 --- Open listeners.
 ---@type table<silly.net.cluster.listener, true>
@@ -115,6 +124,20 @@ local function demand_serve(name)
 	end
 end
 
+--- The credentials of an option; those of serve where there is none.
+local function credentials_of(name, given)
+	if given == nil then
+		return default_terms.tls
+	elseif given == false then
+		return nil
+	end
+	local held, problem = credentials.of(given)
+	if not held then
+		error(name .. ": " .. problem, 3)
+	end
+	return held
+end
+
 --- Waits for the end of a request: data or true; or nil and why not.
 ---@async
 local function await(slot, task)
@@ -129,7 +152,7 @@ local function identify(name, peer)
 		if id then
 			return id
 		elseif peer[LISTENER] == nil and type(peer.addr) == "string" then
-			local adopted, problem = peers.adopt(peer, peer.addr, default_wire, false)
+			local adopted, problem = peers.adopt(peer, peer.addr, default_terms, false)
 			if not adopted then
 				error(name .. ": the peer's addr: " .. problem, 3)
 			end
@@ -220,8 +243,15 @@ function cluster.serve(conf)
 		end
 		number[option] = value
 	end
+	local held, problem
+	if conf.tls then
+		held, problem = credentials.of(conf.tls)
+		if not held then
+			error(name .. ": " .. problem, 2)
+		end
+	end
 	marshal, unmarshal = conf.marshal, conf.unmarshal
-	default_timeout, default_wire = number.timeout, number.wire
+	default_timeout, default_terms = number.timeout, { wire = number.wire, tls = held }
 	edition.newest = version ~= edition.DOCUMENTED
 	serving.configure(conf)
 	number.keepalive = number.keepalive or nil
@@ -234,7 +264,7 @@ end
 --- already is removed if it is a socket on which nobody listens any more, as a process leaves it that was
 --- killed; else it is "Address already in use".
 ---
---- Raises when the address is malformed.
+--- Raises when the address is malformed, and when a file of `tls` cannot be read or used.
 ---@param addr string "ip:port", "[ipv6]:port", ":port" or "unix:/path"; with port 0 the system chooses,
 ---  see the listener's `addr`
 ---@param backlog integer? connections that may wait to be accepted; 128 by default. Too few
@@ -249,13 +279,17 @@ function cluster.listen(addr, backlog, opts)
 	if backlog ~= nil then
 		backlog = check.integer(name, "the backlog", backlog, 1, 2 ^ 31 - 1)
 	end
-	local wire, mode = default_wire, nil
+	local wire, tls, mode = default_terms.wire, default_terms.tls, nil
 	if opts ~= nil then
-		check.options(name, "the options", opts, { "wire", "mode" })
+		check.options(name, "the options", opts, { "wire", "mode", "tls" })
+		tls = credentials_of(name, opts.tls)
 		wire = opts.wire == nil and wire or check.integer(name, "option 'wire'", opts.wire, 1, 2)
 		mode = opts.mode ~= nil and check.mode(name, "option 'mode'", opts.mode) or nil
 	end
-	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG, mode, wire)
+	if tls and not tls.shows then
+		error(name .. ": option 'tls': cert and key are needed to listen", 2)
+	end
+	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG, mode, wire, tls and tls.native)
 	if id then
 		local listener = { fd = id, addr = bound, [LISTENER] = id }
 		listeners[listener] = true
@@ -271,7 +305,7 @@ end
 --- serve; the handle is returned even if that fails, and connects again whenever it is used. The same
 --- address gives the same handle until it is closed, unless `shared = false` asks for one of its own.
 ---
---- Raises when the address is malformed.
+--- Raises when the address is malformed, and when a file of `tls` cannot be read or used.
 ---@async
 ---@param addr string "ip:port", "[ipv6]:port", "name:port", "unix:/path", or "srv:_name._tcp.domain" for the
 ---  service records of that name, by priority and weight. Names are looked up at each dial, and answers are
@@ -285,18 +319,19 @@ function cluster.connect(addr, opts)
 	demand_serve(name)
 	local task = not edition.newest and enter(name)
 	check.type(name, "the address", addr, "string")
-	local own, wire = edition.newest, default_wire
+	local own, terms = edition.newest, default_terms
 	if opts ~= nil then
-		check.options(name, "the options", opts, { "shared", "wire" })
+		check.options(name, "the options", opts, { "shared", "wire", "tls" })
 		if opts.shared ~= nil then
 			own = not opts.shared
 		end
-		wire = opts.wire == nil and wire or check.integer(name, "option 'wire'", opts.wire, 1, 2)
+		local wire = opts.wire == nil and terms.wire or check.integer(name, "option 'wire'", opts.wire, 1, 2)
+		terms = { wire = wire, tls = credentials_of(name, opts.tls) }
 	end
 	if edition.newest then
-		return peers.later(addr, wire, own)
+		return peers.later(addr, terms, own)
 	end
-	local peer = not own and peers.shared(addr, wire) or nil
+	local peer = not own and peers.shared(addr, terms) or nil
 	if peer then
 		-- Its first dial may be under way; else there is nothing to wait for.
 		if core.dialing(peer[PEER]) then
@@ -305,7 +340,7 @@ function cluster.connect(addr, opts)
 		return peer
 	end
 	peer = { addr = addr }
-	local id, problem = peers.adopt(peer, addr, wire, own)
+	local id, problem = peers.adopt(peer, addr, terms, own)
 	if not id then
 		error(name .. ": " .. problem, 2)
 	end
@@ -449,6 +484,20 @@ function cluster.close(handle)
 	end
 end
 
+--- Reads the files of every `tls` in use again. Handshakes from now on use what they have now; connections
+--- stay as they are. When something is wrong with any of them, all stays as it was.
+---@return boolean? ok
+---@return string? err which file, and what is wrong with it
+function cluster.reload_tls()
+	demand_serve("cluster.reload_tls")
+	local problem = core.reload_credentials()
+	if problem then
+		log.record(log.ERROR, "[cluster] tls: " .. problem)
+		return nil, problem
+	end
+	return true
+end
+
 open.kind {
 	name = "listener",
 	list = function()
@@ -534,10 +583,12 @@ end
 --- - `drops`: answers whose connection was gone or closed, requests that came during a drain;
 --- - `strays`: answers that nobody waited for: late, to a send, or made up;
 --- - `refused_connections`: connections that came in beyond `maxconnections` or `maxperhost`;
+--- - `failed_handshakes`: connections that came in and were closed in the handshake of TLS;
 --- - `refused_frames`: connections closed because what came was no frame, or half of one;
 --- - `overloads`: connections closed because the other end passed `maxanswers` or `maxrequests`.
 ---
---- Now: `connections_in`, `connections_out`, `listeners`, `calls_in_flight` (also those that wait for
+--- Now: `connections_in`, `connections_out`, `listeners`, `handshakes` (of TLS, of those who come in),
+--- `calls_in_flight` (also those that wait for
 --- room), `handlers` (requests in progress here), `bytes_queued` (that the kernel has not taken yet).
 ---@return table<string, integer> counts by these names
 function cluster.stats()

@@ -1,0 +1,85 @@
+//! Those who have come in and whose handshake is under way: counted as connections, and otherwise nobody yet.
+
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+
+use crate::net::endpoint::Endpoint;
+use crate::net::tls::Credentials;
+use crate::net::transport::Transport;
+use crate::reactor::Reactor;
+use crate::reactor::event::Severity;
+use crate::reactor::inbox::Arrived;
+use crate::wire::Generation;
+
+use super::Cluster;
+
+/// So many failed handshakes are logged in a second: what is wrong with each differs.
+pub(super) const LINES: u32 = 8;
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    remote: Endpoint,
+    /// What it is to speak.
+    generation: Generation,
+    /// Its handshake; none before that was started.
+    shaking: Option<AbortHandle>,
+}
+
+impl Cluster {
+    /// Begins the handshake with one who has come in.
+    pub(super) fn greet(
+        &mut self,
+        reactor: &mut Reactor,
+        plain: Transport,
+        remote: Endpoint,
+        generation: Generation,
+        tls: &Arc<Credentials>,
+    ) {
+        let id = self.arrivals.insert(Arrival { remote, generation, shaking: None });
+        match reactor.shake(id, plain, Arc::clone(tls), self.limits.handshake) {
+            Ok(shaking) => {
+                if let Some(arrival) = self.arrivals.get_mut(id) {
+                    arrival.shaking = Some(shaking);
+                }
+            }
+            Err(refusal) => {
+                let outcome = Err(refusal.to_string());
+                self.arrived(reactor, Arrived { owner: id, outcome });
+            }
+        }
+    }
+
+    /// A handshake has ended.
+    pub fn arrived(&mut self, reactor: &mut Reactor, arrived: Arrived) {
+        let Some(Arrival { remote, generation, .. }) = self.arrivals.remove(arrived.owner) else {
+            return; // turned away meanwhile
+        };
+        for gate in self.gates.iter().filter(|gate| gate.tls.is_some()) {
+            gate.door.note(); // others may wait for the room
+        }
+        match arrived.outcome {
+            Ok(stream) => self.welcome(reactor, stream, remote, generation),
+            Err(why) => {
+                self.guard.leave(&remote);
+                self.totals.failed_handshakes += 1;
+                let text = || format!("[cluster] refusing {remote}: tls: {why}");
+                if let Some(text) = self.remarks.line(reactor.now(), text) {
+                    reactor.log(Severity::Error, text);
+                }
+            }
+        }
+    }
+
+    /// Ends all of them.
+    pub(super) fn turn_arrivals_away(&mut self) {
+        for id in self.arrivals.ids() {
+            let Some(Arrival { remote, shaking, .. }) = self.arrivals.remove(id) else { continue };
+            self.guard.leave(&remote);
+            if let Some(shaking) = shaking {
+                shaking.abort();
+            }
+        }
+    }
+}
