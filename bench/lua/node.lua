@@ -10,6 +10,8 @@
 --   node.lua parked ADDRESS COUNT                prints bytes of memory that a call in flight takes
 --   node.lua bare COUNT                          the same of a suspended coroutine, one call deep
 --
+-- With TLS where the environment has CERTIFICATES, a directory that spec/support/certificates.rs has filled.
+--
 -- With all that a call has in real use: a deadline, the codec's callbacks, a task for each request.
 
 local silly = require "silly"
@@ -57,6 +59,16 @@ local function resident()
 	return tonumber(text:match("VmRSS:%s*(%d+) kB")) * 1024
 end
 
+--- The option tls of a node, if it is to have one.
+local function tls()
+	local directory = os.getenv("CERTIFICATES")
+	return directory and {
+		cert = directory .. "/node.pem",
+		key = directory .. "/node.key",
+		ca = directory .. "/ca.pem",
+	}
+end
+
 local function serve(call, close)
 	cluster.serve {
 		marshal = function(_, cmd, body)
@@ -68,6 +80,7 @@ local function serve(call, close)
 		call = call,
 		close = close,
 		timeout = 5000,
+		tls = tls(),
 	}
 end
 

@@ -1,4 +1,4 @@
---- Rust programs that the library is set beside, built as it is.
+--- Rust programs that specs use.
 
 local shell = require "spec.support.shell"
 
@@ -11,7 +11,8 @@ local function line_of(command)
 	return line
 end
 
---- Builds an example of Cargo.toml, which takes half a minute the first time: the program's path.
+--- Builds an example of Cargo.toml that the library is set beside as the library is, which takes half a minute
+--- the first time: the program's path.
 function rust.example(name)
 	-- With the features of the library, so that what both stand on is built once.
 	local built = line_of(
@@ -21,6 +22,13 @@ function rust.example(name)
 	)
 	assert(built == "yes", "cargo could not build " .. name)
 	return line_of("realpath ${CARGO_TARGET_DIR:-target}/release/examples/" .. name)
+end
+
+--- The same for one whose speed is of no matter, as the tests of Rust have built it already.
+function rust.tool(name)
+	local built = line_of("cargo build --locked --quiet --example " .. name .. " && echo yes")
+	assert(built == "yes", "cargo could not build " .. name)
+	return line_of("realpath ${CARGO_TARGET_DIR:-target}/debug/examples/" .. name)
 end
 
 return rust

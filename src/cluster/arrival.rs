@@ -15,7 +15,7 @@ use crate::wire::Generation;
 use super::Cluster;
 
 /// So many failed handshakes are logged in a second: what is wrong with each differs.
-pub(super) const LINES: u32 = 8;
+pub(super) const LINES: u32 = 20;
 
 /// One of them.
 #[derive(Debug)]

@@ -18,14 +18,26 @@ impl Cluster {
         Ok(credentials)
     }
 
-    /// Reads all files again, for the handshakes that begin from now on. When something is wrong with any of
-    /// them nothing changes.
-    pub fn reread_credentials(&self) -> Result<(), String> {
-        let known = self.credentials.iter().filter_map(Weak::upgrade);
-        let read = known.map(|known| known.reread().map(|fresh| (known, fresh)));
-        for (known, fresh) in read.collect::<Result<Vec<_>, _>>()? {
+    /// Reads all files again, for the handshakes that begin from now on. When something is wrong with any that
+    /// a listener or a handle uses, or `default`, nothing changes.
+    pub fn reread_credentials(&self, default: Option<&Arc<Credentials>>) -> Result<(), String> {
+        let mut read = Vec::new();
+        for known in self.credentials.iter().filter_map(Weak::upgrade) {
+            match known.reread() {
+                Ok(fresh) => read.push((known, fresh)),
+                Err(why) if self.uses(&known, default) => return Err(why),
+                Err(_) => {} // the script has it yet, and nothing else
+            }
+        }
+        for (known, fresh) in read {
             known.renew(fresh);
         }
         Ok(())
+    }
+
+    fn uses(&self, known: &Arc<Credentials>, default: Option<&Arc<Credentials>>) -> bool {
+        let listeners = self.gates.iter().filter_map(|gate| gate.tls.as_ref());
+        let handles = self.peers.iter().filter_map(|peer| peer.tls.as_ref());
+        listeners.chain(handles).chain(default).any(|used| Arc::ptr_eq(used, known))
     }
 }

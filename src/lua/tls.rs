@@ -48,9 +48,12 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     };
     core.raw_set("credentials", lua.create_function(credentials)?)?;
 
-    // reload_credentials(): what is wrong with a file, if anything.
+    // reload_credentials(default): what is wrong with a file, if anything.
     let shared = Rc::clone(node);
-    let reload = move |_: &Lua, ()| Ok(shared.borrow().rooms.cluster.reread_credentials().err());
+    let reload = move |_: &Lua, default: Given| {
+        let default = default.as_ref().map(|held| &held.0);
+        Ok(shared.borrow().rooms.cluster.reread_credentials(default).err())
+    };
     core.raw_set("reload_credentials", lua.create_function(reload)?)?;
 
     // names(peer): those in the certificate of its last connection, if it has shown one.

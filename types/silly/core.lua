@@ -161,9 +161,11 @@ function core.open(address, wire, tls) end
 ---@return string? problem which file, and what is wrong with it
 function core.credentials(given) end
 
---- Reads the files of all credentials again; nothing changes when something is wrong with one.
+--- Reads the files of all credentials again; nothing changes when something is wrong with one that a listener
+--- or a handle uses, or with the default.
+---@param default userdata? credentials
 ---@return string? problem which file, and what is wrong with it
-function core.reload_credentials() end
+function core.reload_credentials(default) end
 
 --- The names in the certificate of a handle's last connection.
 ---@param peer integer

@@ -490,7 +490,7 @@ end
 ---@return string? err which file, and what is wrong with it
 function cluster.reload_tls()
 	demand_serve("cluster.reload_tls")
-	local problem = core.reload_credentials()
+	local problem = core.reload_credentials(default_terms.tls and default_terms.tls.native)
 	if problem then
 		log.record(log.ERROR, "[cluster] tls: " .. problem)
 		return nil, problem

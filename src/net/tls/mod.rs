@@ -20,8 +20,6 @@ mod handshake;
 pub mod record;
 #[cfg(feature = "tls")]
 mod session;
-#[cfg(all(test, feature = "tls"))]
-mod tests;
 #[cfg(feature = "tls")]
 mod words;
 

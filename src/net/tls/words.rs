@@ -29,6 +29,9 @@ pub fn flaw(error: &io::Error) -> Option<String> {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "its certificate is not signed by tls.ca".to_owned()
         }
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "its certificate is not signed by tls.ca, but by another CA of the same name".to_owned()
+        }
         Error::InvalidCertificate(why) => format!("its certificate: {why}"),
         Error::AlertReceived(AlertDescription::CertificateRequired) => {
             "it wants a certificate, and this end has shown none".to_owned()
