@@ -7,6 +7,7 @@
 --                                                callers, of both processes, beside so much else
 --   node.lua chunks ADDRESS CHUNKS CALLS         the same for one chunk of calls after the other, each
 --                                                once it has read a line
+--   node.lua idle ADDRESS COUNT                  prints a line once it has so many connections, ends after one
 --   node.lua parked ADDRESS COUNT                prints bytes of memory that a call in flight takes
 --   node.lua bare COUNT                          the same of a suspended coroutine, one call deep
 --
@@ -214,6 +215,14 @@ function roles.chunks(address, chunks, calls)
 		print(("%.4f"):format(cost(peer, calls)))
 		io.stdout:flush()
 	end
+	silly.exit(0)
+end
+
+function roles.idle(address, count)
+	beside.connections(address, tonumber(count) + 1)
+	print("here")
+	io.stdout:flush()
+	io.read()
 	silly.exit(0)
 end
 

@@ -1,7 +1,7 @@
 //! The benchmarks: runs the library and the floor in turn, prints what came out, and writes it to
 //! bench/RESULTS.md with a chart beside it.
 //!
-//!     bench quick|full LUA     in the checkout's top, after `make build`
+//!     bench quick|full LUA CERTIFICATES     in the checkout's top, after `make build`
 //!
 //! - `process`: the processes that are measured; `rounds`: two of them in turn, and medians.
 //! - `rates`, `memory`, `growth`, `codec`: one section of the results each.
@@ -33,6 +33,8 @@ pub struct Plan {
     /// The interpreter that the library was built for.
     lua: String,
     floor: PathBuf,
+    /// The directory of what spec/support/certificates.rs has made.
+    certificates: String,
 }
 
 impl Plan {
@@ -45,15 +47,17 @@ impl Plan {
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let plan = match &arguments[..] {
-        [size, lua] if size == "quick" || size == "full" => Plan {
+        [size, lua, certificates] if size == "quick" || size == "full" => Plan {
             quick: size == "quick",
             lua: lua.clone(),
             floor: env::current_exe()?.with_file_name("floor"),
+            certificates: certificates.clone(),
         },
-        _ => return Err("usage: bench quick|full LUA".into()),
+        _ => return Err("usage: bench quick|full LUA CERTIFICATES".into()),
     };
     let mut report = Report::new(machine::describe(&plan)?);
     let rates = rates::measure(&plan, &mut report)?;
+    rates::measure_sealed(&plan, &mut report)?;
     memory::measure(&plan, &mut report)?;
     let curves = growth::measure(&plan, &mut report)?;
     codec::measure(&plan, &mut report)?;

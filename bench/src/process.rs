@@ -20,6 +20,13 @@ impl Process {
         Process::start(pinned, "bin/silly", &[&[NODE], arguments].concat())
     }
 
+    /// The same, with TLS.
+    pub fn sealed_node(plan: &Plan, pinned: bool, arguments: &[&str]) -> Outcome<Process> {
+        let variable = format!("CERTIFICATES={}", plan.certificates);
+        let program = [&variable, "bin/silly", NODE];
+        Process::start(pinned, "env", &[&program[..], arguments].concat())
+    }
+
     /// Runs the floor.
     pub fn floor(plan: &Plan, pinned: bool, arguments: &[&str]) -> Outcome<Process> {
         let path = plan.floor.to_str().ok_or("the path of the floor is no text")?;

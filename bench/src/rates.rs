@@ -14,6 +14,26 @@ struct Line {
     target: f64,
 }
 
+impl Line {
+    /// Less is better.
+    fn is_time(&self) -> bool {
+        matches!(self.kind, Kind::RoundTrip)
+    }
+
+    /// Of rates; or of times.
+    fn ratio(&self, rates: Spread) -> Spread {
+        if self.is_time() { invert(rates) } else { rates }
+    }
+
+    fn show(&self, rate: f64) -> String {
+        match self.kind {
+            Kind::Calls(_) => format!("{} calls/s", count(rate)),
+            Kind::Sends => format!("{} sends/s", count(rate)),
+            Kind::RoundTrip => format!("{:.1} us", 1e6 / rate),
+        }
+    }
+}
+
 enum Kind {
     /// So many callers at once.
     Calls(&'static str),
@@ -53,20 +73,14 @@ pub fn measure(plan: &Plan, report: &mut Report) -> Outcome<Vec<Rate>> {
     report.header(&["", "floor", "silly-cluster", "ratio", "aim"]);
     let mut rates = Vec::new();
     for line in &LINES {
-        let is_time = matches!(line.kind, Kind::RoundTrip);
-        let mut ours = || ours(line, ms);
+        let mut ours = || ours(line, ms, &Process::node);
         let mut floor = || floor(plan, line, ms);
         let pair = in_turn(plan.of(5, 7), &mut ours, &mut floor)?;
-        let ratio = if is_time { invert(pair.ratio) } else { pair.ratio };
-        let show = |rate: f64| match line.kind {
-            Kind::Calls(_) => format!("{} calls/s", count(rate)),
-            Kind::Sends => format!("{} sends/s", count(rate)),
-            Kind::RoundTrip => format!("{:.1} us", 1e6 / rate),
-        };
+        let (ratio, is_time) = (line.ratio(pair.ratio), line.is_time());
         report.row(&[
             line.name,
-            &show(pair.second.median),
-            &show(pair.first.median),
+            &line.show(pair.second.median),
+            &line.show(pair.first.median),
             &format!("**{:.3}** ({:.3} to {:.3})", ratio.median, ratio.least, ratio.most),
             &format!("{} {:.2}", if is_time { "at most" } else { "at least" }, line.target),
         ]);
@@ -75,26 +89,50 @@ pub fn measure(plan: &Plan, report: &mut Report) -> Outcome<Vec<Rate>> {
     Ok(rates)
 }
 
+/// Measures what TLS costs: the same lines with it and without.
+pub fn measure_sealed(plan: &Plan, report: &mut Report) -> Outcome<()> {
+    let ms = plan.of("400", "1500");
+    report.section(
+        "With TLS",
+        "The same with TLS 1.3 and certificates on both sides, beside plain connections. Both run in turn; \
+         the ratio is that of TLS to plain.",
+    );
+    report.header(&["", "plain", "TLS", "ratio"]);
+    for line in &LINES {
+        let mut sealed =
+            || ours(line, ms, &|pinned, role| Process::sealed_node(plan, pinned, role));
+        let mut plain = || ours(line, ms, &Process::node);
+        let pair = in_turn(plan.of(3, 7), &mut sealed, &mut plain)?;
+        let ratio = line.ratio(pair.ratio);
+        report.row(&[
+            line.name,
+            &line.show(pair.second.median),
+            &line.show(pair.first.median),
+            &format!("**{:.3}** ({:.3} to {:.3})", ratio.median, ratio.least, ratio.most),
+        ]);
+    }
+    Ok(())
+}
+
 fn invert(spread: Spread) -> Spread {
     Spread { median: 1.0 / spread.median, least: 1.0 / spread.most, most: 1.0 / spread.least }
 }
 
-fn ours(line: &Line, ms: &str) -> Outcome<f64> {
-    let pinned = matches!(line.kind, Kind::RoundTrip);
-    let mut server = Process::node(pinned, &["server"])?;
+/// The library's rate; `node` starts its processes.
+fn ours(line: &Line, ms: &str, node: &dyn Fn(bool, &[&str]) -> Outcome<Process>) -> Outcome<f64> {
+    let pinned = line.is_time();
+    let mut server = node(pinned, &["server"])?;
     let address = server.line()?;
     let mut client = match line.kind {
-        Kind::Calls(callers) => {
-            Process::node(pinned, &["client", &address, callers, line.size, ms])?
-        }
-        Kind::RoundTrip => Process::node(pinned, &["client", &address, "1", line.size, ms])?,
-        Kind::Sends => Process::node(pinned, &["sender", &address, line.size, ms])?,
+        Kind::Calls(callers) => node(pinned, &["client", &address, callers, line.size, ms])?,
+        Kind::RoundTrip => node(pinned, &["client", &address, "1", line.size, ms])?,
+        Kind::Sends => node(pinned, &["sender", &address, line.size, ms])?,
     };
     client.number()
 }
 
 fn floor(plan: &Plan, line: &Line, ms: &str) -> Outcome<f64> {
-    let pinned = matches!(line.kind, Kind::RoundTrip);
+    let pinned = line.is_time();
     if let Kind::Sends = line.kind {
         let mut sink = Process::floor(plan, pinned, &["sink", line.size, ms])?;
         let address = sink.line()?;
