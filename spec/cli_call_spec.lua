@@ -1,5 +1,6 @@
 --- `silly call`, as from a shell.
 
+local certificates = require "spec.support.certificates"
 local process = require "spec.support.shell"
 local raw = require "spec.support.raw"
 
@@ -38,15 +39,22 @@ cluster.serve {
 }
 print(assert(cluster.listen "127.0.0.1:0").addr)
 print(assert(cluster.listen("127.0.0.1:0", nil, { wire = 2 })).addr)
+local function file(name) return os.getenv "CERTIFICATES" .. "/" .. name end
+local tls = { cert = file "node.pem", key = file "node.key", ca = file "ca.pem" }
+print(assert(cluster.listen("127.0.0.1:0", nil, { tls = tls })).addr)
 ]]
 
 describe("silly call", function()
-	local server, addr, second
+	local server, addr, second, sealed
 
 	setup(function()
 		process.write("schema.zproto", SCHEMA)
-		server = process.start(SERVER, { command = process.launcher, stderr = "/dev/null" })
-		addr, second = server.read(), server.read()
+		local directory = certificates.path("")
+		server = process.start(SERVER, {
+			command = ("env CERTIFICATES='%s' %s"):format(directory, process.launcher),
+			stderr = "/dev/null",
+		})
+		addr, second, sealed = server.read(), server.read(), server.read()
 	end)
 	teardown(function()
 		server.kill("TERM")
@@ -74,6 +82,20 @@ describe("silly call", function()
 	it("speaks the generation of the wire that the node speaks", function()
 		local result = call(("--wire 2 %s 3 hello"):format(second))
 		assert.same({ status = 0, out = "hello\n", err = "" }, result)
+	end)
+
+	it("speaks TLS, where it is told of files", function()
+		local files = ("--ca '%s' --cert '%s' --key '%s' "):format(
+			certificates.path("ca.pem"), certificates.path("client.pem"), certificates.path("client.key"))
+		assert.same({ status = 0, out = "hello\n", err = "" }, call(files .. sealed .. " 7 hello"))
+		local named = call(files .. "--server-name=another.host " .. sealed .. " 7 hello")
+		assert.equal(1, named.status)
+		assert.matches('not valid for name "another.host"', named.err)
+		local without = call(sealed .. " 7 hello")
+		assert.matches("it speaks TLS, and this end does not", without.err)
+		local missing = call("--ca /nowhere.pem " .. sealed .. " 7 hello")
+		assert.equal(2, missing.status)
+		assert.matches("^silly call: ca /nowhere.pem: No such file or directory\n", missing.err)
 	end)
 
 	it("prints the answer", function()

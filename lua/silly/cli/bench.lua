@@ -24,20 +24,15 @@ that often.
   --seconds S     how long, 0.01 to 86400 (5). Too short measures chance
   --cmd CMD       the command's number (1)
   --timeout MS    for each call, 1 to 86400000 (5000)
-  --wire N        the generation of the wire that the node speaks, 1 or 2 (1)
-
-HOST:PORT may be any address that cluster.connect takes, such as unix:/path or
-srv:_name._tcp.domain.
+]] .. client.USAGE .. [[
 
 Status 0 if every call was answered; 1, with the reasons on stderr, if not.
 ]],
-	options = {
+	options = client.options {
 		callers = { default = 64, least = 1, most = 100000 },
 		size = { default = 32, least = 0, most = 65519 },
 		seconds = { default = 5, least = 0.01, most = 86400, fraction = true },
 		cmd = { default = 1, least = 0, most = client.LAST_CMD },
-		timeout = client.TIMEOUT,
-		wire = client.WIRE,
 	},
 }
 

@@ -13,23 +13,20 @@ usage: SILLY call [options] HOST:PORT CMD [DATA]
 Asks a node once and prints its answer. CMD is a number, such as 7 or 0x07. DATA is empty if it is
 left out, and "-" reads it from standard input.
 
-  --codec raw          bytes as they are, a newline behind the answer (the default)
-  --codec hex          hexadecimal digits, in pairs; spaces between them do not matter
-  --codec json         raw, but both ways it must be JSON
+  --codec raw     bytes as they are, a newline behind the answer (the default)
+  --codec hex     hexadecimal digits, in pairs; spaces between them do not matter
+  --codec json    raw, but both ways it must be JSON
   --codec zproto=FILE[:ANSWER]
-                       DATA and the answer are JSON, and on the wire packed structs of the schema
-                       in FILE. CMD may be the name of a struct with a tag. ANSWER is the struct of
-                       the answer; without it, the one whose tag is one higher
-  --timeout MS         milliseconds for all of it, 1 to 86400000 (5000)
-  --wire N             the generation of the wire that the node speaks, 1 or 2 (1)
-
-HOST:PORT may be any address that cluster.connect takes, such as unix:/path or
-srv:_name._tcp.domain.
+                  DATA and the answer are JSON, and on the wire packed structs of the schema in
+                  FILE. CMD may be the name of a struct with a tag. ANSWER is the struct of the
+                  answer; without it, the one whose tag is one higher
+  --timeout MS    milliseconds for all of it, 1 to 86400000 (5000)
+]] .. client.USAGE .. [[
 
 Status 0 with an answer. Status 1 and the reason on stderr: no connection, no answer in time, or
 one that the codec does not understand. Status 2: a mistake in the command line.
 ]],
-	options = { codec = { default = "raw" }, timeout = client.TIMEOUT, wire = client.WIRE },
+	options = client.options { codec = { default = "raw" } },
 }
 
 --- Reads the command line; what makes the call.

@@ -26,19 +26,14 @@ it calls cluster.serve(require "silly.status".wrap(conf)).
                   short shows chance, too long hides bursts
   --cmd CMD       the status command, if the node has given wrap another one than 0x73746174
   --timeout MS    to wait for the node, 1 to 86400000 (5000)
-  --wire N        the generation of the wire that the node speaks, 1 or 2 (1)
-
-HOST:PORT may be any address that cluster.connect takes, such as unix:/path or
-srv:_name._tcp.domain.
+]] .. client.USAGE .. [[
 
 Status 1, with the reason on stderr, if the first or the only page was not to be had.
 ]],
-	options = {
+	options = client.options {
 		once = { flag = true },
 		interval = { default = 1000, least = 50, most = 3600 * 1000 },
 		cmd = { default = status.COMMAND, least = 0, most = client.LAST_CMD },
-		timeout = client.TIMEOUT,
-		wire = client.WIRE,
 	},
 }
 
