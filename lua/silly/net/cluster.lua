@@ -13,6 +13,8 @@
 --   Nothing was sent.
 -- - "connect 127.0.0.1:1: Connection refused", "lookup db.lan: ...": what the system or the resolver
 --   said, with the address. Nothing was sent.
+-- - "connect 127.0.0.1:7000: tls: its certificate is not signed by tls.ca": the handshake of TLS has failed,
+--   at this end or at the other one. Nothing was carried out.
 -- - "request data of 65520 bytes is over the limit of 65519": the wire has room for so much in a
 --   request; in an answer it is 65,531, which the serving end's log says, and the caller gets
 --   "timeout". In generation 2 of the wire it is `hardlimit` less 16 and less 4.
