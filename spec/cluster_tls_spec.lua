@@ -3,6 +3,7 @@
 local cluster = require "silly.net.cluster"
 local task = require "silly.task"
 local time = require "silly.time"
+local helper = require "spec.helper"
 local certificates = require "spec.support.certificates"
 local log = require "spec.support.log"
 local node = require "spec.support.node"
@@ -472,7 +473,7 @@ describe("TLS", function()
 					cluster.connect("127.0.0.1:1", { tls = given })
 				end,
 			}) do
-				local ok, problem = pcall(use)
+				local ok, problem = helper.protect(use)
 				assert.is_false(ok)
 				assert.matches("spec/[%w_/.]+:%d+: ", problem)
 				assert.equal(name .. ": " .. text, problem:match(": (cluster%..*)$"))
