@@ -10,6 +10,7 @@ use crate::net::transport::Transport;
 use crate::reactor::Reactor;
 use crate::reactor::event::Severity;
 use crate::reactor::inbox::Arrived;
+use crate::registry::Id;
 use crate::wire::Generation;
 
 use super::Cluster;
@@ -20,6 +21,8 @@ pub(super) const LINES: u32 = 20;
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Arrival {
+    /// Where it has come in; gone with that.
+    gate: Id,
     remote: Endpoint,
     /// What it is to speak.
     generation: Generation,
@@ -32,12 +35,13 @@ impl Cluster {
     pub(super) fn greet(
         &mut self,
         reactor: &mut Reactor,
+        gate: Id,
         plain: Transport,
         remote: Endpoint,
         generation: Generation,
         tls: &Arc<Credentials>,
     ) {
-        let id = self.arrivals.insert(Arrival { remote, generation, shaking: None });
+        let id = self.arrivals.insert(Arrival { gate, remote, generation, shaking: None });
         match reactor.shake(id, plain, Arc::clone(tls), self.limits.handshake) {
             Ok(shaking) => {
                 if let Some(arrival) = self.arrivals.get_mut(id) {
@@ -56,9 +60,7 @@ impl Cluster {
         let Some(Arrival { remote, generation, .. }) = self.arrivals.remove(arrived.owner) else {
             return; // turned away meanwhile
         };
-        for gate in self.gates.iter().filter(|gate| gate.tls.is_some()) {
-            gate.door.note(); // others may wait for the room
-        }
+        self.let_others_begin();
         match arrived.outcome {
             Ok(stream) => self.welcome(reactor, stream, remote, generation),
             Err(why) => {
@@ -72,14 +74,25 @@ impl Cluster {
         }
     }
 
-    /// Ends all of them.
-    pub(super) fn turn_arrivals_away(&mut self) {
+    /// Ends those of a listener.
+    pub(super) fn turn_away(&mut self, gate: Id) {
         for id in self.arrivals.ids() {
+            if self.arrivals.get(id).is_none_or(|arrival| arrival.gate != gate) {
+                continue;
+            }
             let Some(Arrival { remote, shaking, .. }) = self.arrivals.remove(id) else { continue };
             self.guard.leave(&remote);
             if let Some(shaking) = shaking {
                 shaking.abort();
             }
+        }
+        self.let_others_begin();
+    }
+
+    /// There may be room for handshakes that wait at some door.
+    fn let_others_begin(&self) {
+        for gate in self.gates.iter().filter(|gate| gate.tls.is_some()) {
+            gate.door.note();
         }
     }
 }

@@ -82,9 +82,10 @@ impl Cluster {
         Ok(Listening { id, local })
     }
 
-    /// Stops listening. Connections taken in before stay.
+    /// Stops listening. Connections taken in before stay, but for those in their handshake.
     pub fn close_listener(&mut self, listener: Id) {
         self.gates.remove(listener);
+        self.turn_away(listener);
     }
 
     /// Makes a handle, without dialling.
@@ -278,7 +279,6 @@ impl Cluster {
         for gate in self.gates.ids() {
             self.close_listener(gate);
         }
-        self.turn_arrivals_away();
         for peer in self.peers.ids() {
             self.close_peer(reactor, peer);
         }

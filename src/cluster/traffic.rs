@@ -39,7 +39,7 @@ impl Cluster {
         for (stream, remote) in guests {
             match self.guard.admit(&remote, &self.limits) {
                 Ok(()) => match &tls {
-                    Some(tls) => self.greet(reactor, stream, remote, generation, tls),
+                    Some(tls) => self.greet(reactor, id, stream, remote, generation, tls),
                     None => self.welcome(reactor, stream, remote, generation),
                 },
                 Err(why) => {

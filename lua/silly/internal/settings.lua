@@ -20,7 +20,7 @@ local settings = {}
 --- refuses it: it is closed, and unless this function has waited none of its requests is handled.
 ---@field accept? fun(peer: silly.net.cluster.peer, addr: string): boolean?
 --- A connection has ended, but not by `cluster.close`. 0: the other end closed in order; 104: it was
---- reset; 110: silence; 105: the other end passed a bound; 71: what came was no frame.
+--- reset; 110: silence; 105: the other end passed a bound; 71: what came was no frame, or TLS failed.
 ---@field close? fun(peer: silly.net.cluster.peer, errno: integer)
 --- Milliseconds that a call, send or connect may take in all, 1 to 86,400,000; 5000 by default. Too
 --- short fails calls that a loaded peer would have answered; too long keeps tasks waiting for a peer

@@ -469,8 +469,8 @@ cluster.call = requester("cluster.call", core.call)
 cluster.send = requester("cluster.send", core.send)
 
 --- Closes a peer or a listener for good. What was sent before is still delivered, within 5 s; calls
---- that wait on the peer return nil, "closed" at once. The close callback is not called. Closing twice
---- is no mistake.
+--- that wait on the peer return nil, "closed" at once. The close callback is not called. Connections that a
+--- listener has taken in stay, but for those whose TLS handshake is under way. Closing twice is no mistake.
 ---@param handle silly.net.cluster.peer|silly.net.cluster.listener what to close
 function cluster.close(handle)
 	demand_serve("cluster.close")
