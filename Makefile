@@ -60,10 +60,10 @@ memcheck: ## the specs under valgrind, the tests of Rust under AddressSanitizer
 	@tools/build $(LUA)
 	@tools/memcheck $(LUA)
 
-soak: ## ten minutes of faults under load; SECONDS=, SEED= repeats one, ONLY=mix leaves out the specs, WIRE=2
+soak: ## ten minutes of faults under load; SECONDS=, SEED= repeats one, ONLY=mix leaves out the specs, WIRE=2, TLS=1
 	@tools/ensure $(LUA) test
 	@tools/build $(LUA)
-	@SOAK_WIRE="$(or $(WIRE),1)" tools/soak "$(LUA)" "$(SECONDS)" "$(SEED)" "$(ONLY)"
+	@SOAK_WIRE="$(or $(WIRE),1)" SOAK_TLS="$(TLS)" tools/soak "$(LUA)" "$(SECONDS)" "$(SEED)" "$(ONLY)"
 
 bench: ## speed beside a floor without Lua, memory, growth, zproto; QUICK=1 takes under a minute
 	@tools/ensure $(LUA) bench

@@ -11,6 +11,14 @@ local node = {}
 --- The generation of the wire that all of them speak; what is started by one gets it, too.
 node.WIRE = tonumber(os.getenv("SOAK_WIRE") or 1)
 
+--- Their TLS, if any: the files of spec/support/certificates.rs in a directory.
+local directory = os.getenv("SOAK_CERTIFICATES")
+node.TLS = directory and {
+	cert = directory .. "/node.pem",
+	key = directory .. "/node.key",
+	ca = directory .. "/ca.pem",
+} or nil
+
 --- What a question wants.
 node.ECHO, node.SLOW, node.BACK, node.SEND = 1, 2, 3, 4
 
@@ -61,6 +69,7 @@ function node.serve(pages, orders, ask_back)
 		end,
 		timeout = node.PATIENCE,
 		wire = node.WIRE,
+		tls = node.TLS,
 	}
 end
 

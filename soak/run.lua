@@ -149,6 +149,7 @@ end
 -- Of the cluster the conductor only wants orders carried out.
 plain.serve {
 	wire = node.WIRE,
+	tls = node.TLS,
 	call = function() end,
 	timeout = node.PATIENCE,
 }

@@ -1,5 +1,6 @@
 --- The soak itself, for a few seconds, so that it is there when it is needed.
 
+local certificates = require "spec.support.certificates"
 local shell = require "spec.support.shell"
 
 teardown(shell.clean)
@@ -11,9 +12,13 @@ local function soak(arguments, before)
 end
 
 describe("the soak", function()
-	for wire = 1, 2 do
-		it("keeps all promises under every kind of fault, and says so, in generation " .. wire, function()
-			local result = soak("4 1", "env SOAK_WIRE=" .. wire)
+	for what, environment in pairs({
+		["in generation 1"] = "SOAK_WIRE=1",
+		["in generation 2"] = "SOAK_WIRE=2",
+		["with TLS"] = ("SOAK_CERTIFICATES='%s'"):format(certificates.path("")),
+	}) do
+		it("keeps all promises under every kind of fault, and says so, " .. what, function()
+			local result = soak("4 1", "env " .. environment)
 			assert.equal(0, result.status, result.out .. result.err)
 			assert.equal("", result.err)
 			assert.matches("soak: 4 s, seed 1, ", result.out)
