@@ -1,5 +1,7 @@
 //! TLS of the cluster: credentials as values that Lua keeps, and what is asked about connections.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,7 +34,8 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     let credentials = move |_: &Lua, given: Table| {
         let path = |name| {
             let path: Option<LuaString> = given.raw_get(name)?;
-            Ok::<_, mlua::Error>(path.map(|path| PathBuf::from(path.to_string_lossy())))
+            let path = path.map(|path| OsString::from_vec(path.as_bytes().to_vec()));
+            Ok::<_, mlua::Error>(path.map(PathBuf::from))
         };
         let name: Option<LuaString> = given.raw_get("server_name")?;
         let settings = Settings {

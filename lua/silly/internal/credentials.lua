@@ -54,7 +54,7 @@ function credentials.of(given)
 	end
 	local parts = {}
 	for place, option in ipairs(OPTIONS) do
-		parts[place] = tostring(given[option])
+		parts[place] = given[option] == nil and "" or "=" .. tostring(given[option])
 	end
 	parts[4] = tostring(given.verify ~= false)
 	local key = table.concat(parts, "\0")

@@ -11,12 +11,15 @@ use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
 
 use crate::net::errno::reason;
 
 use super::Settings;
 use super::anyone::Anyone;
+
+/// What the library has other words for, with the bytes that it missed.
+const NO_PEM: &str = "is no PEM, or is cut off";
 
 /// For handshakes of one side or the other.
 #[derive(Debug, Clone)]
@@ -79,8 +82,21 @@ impl Identity<'_> {
             Error::InconsistentKeys(_) => {
                 format!("key {key}: is not that of the certificate in {cert}")
             }
-            _ => format!("cert {cert}, key {key}: {error}"),
+            Error::InvalidCertificate(_) => format!("cert {cert}: {}", own(error)),
+            _ => format!("cert {cert}, key {key}: {}", own(error)),
         }
+    }
+}
+
+/// What is wrong with a certificate or a key of this end; the library would speak of a peer's.
+fn own(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::BadEncoding) => {
+            "holds what is no certificate".to_owned()
+        }
+        Error::InvalidCertificate(why) => why.to_string(),
+        Error::General(why) => why.clone(),
+        _ => error.to_string(),
     }
 }
 
@@ -154,10 +170,8 @@ fn read_identity<'a>(cert: &'a Path, key: &'a Path) -> Result<Identity<'a>, Stri
     let chain = read_certificates("cert", cert)?;
     let private = PrivateKeyDer::from_pem_slice(&read("key", key)?).map_err(|error| {
         let why = match error {
-            PemError::NoItemsFound => {
-                "holds no private key, or none that is not encrypted".to_owned()
-            }
-            other => other.to_string(),
+            PemError::NoItemsFound => "holds no private key, or none that is not encrypted",
+            _ => NO_PEM,
         };
         format!("key {}: {why}", key.display())
     })?;
@@ -167,7 +181,7 @@ fn read_identity<'a>(cert: &'a Path, key: &'a Path) -> Result<Identity<'a>, Stri
 fn read_roots(ca: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in read_certificates("ca", ca)? {
-        roots.add(certificate).map_err(|error| format!("ca {}: {error}", ca.display()))?;
+        roots.add(certificate).map_err(|error| format!("ca {}: {}", ca.display(), own(&error)))?;
     }
     Ok(roots)
 }
@@ -175,7 +189,7 @@ fn read_roots(ca: &Path) -> Result<RootCertStore, String> {
 fn read_certificates(what: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let bytes = read(what, path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    let found = found.map_err(|error| format!("{what} {}: {error}", path.display()))?;
+    let found = found.map_err(|_| format!("{what} {}: {NO_PEM}", path.display()))?;
     match found.is_empty() {
         true => Err(format!("{what} {}: holds no certificate", path.display())),
         false => Ok(found),
