@@ -1,6 +1,7 @@
 --- TLS between nodes: who is let in, who is connected to, and what both are told.
 
 local cluster = require "silly.net.cluster"
+local dns = require "silly.net.dns"
 local task = require "silly.task"
 local time = require "silly.time"
 local helper = require "spec.helper"
@@ -8,6 +9,7 @@ local certificates = require "spec.support.certificates"
 local log = require "spec.support.log"
 local node = require "spec.support.node"
 local raw = require "spec.support.raw"
+local servers = require "spec.support.dns"
 local shell = require "spec.support.shell"
 local wire = require "spec.support.wire"
 
@@ -56,7 +58,41 @@ local function hello()
 	return there.arrived
 end
 
+--- Puts a relay of bytes before a listener: its address, and how many it has passed on, to the listener and
+--- back. `pass` passes on some, where they are not to arrive as they are.
+---@param pass? fun(to: table, bytes: string, back: boolean)
+local function relay(listener, pass)
+	local server, passed = raw.listen(), { [true] = 0, [false] = 0 }
+	local work = task.fork(function()
+		local there = server:accept()
+		local here = raw.connect(listener.addr)
+		while not (there.ended or here.ended) do
+			for from, to in pairs({ [there] = here, [here] = there }) do
+				from:pull()
+				local bytes, back = from.arrived, from == here
+				if #bytes > 0 then
+					from.arrived = ""
+					passed[back] = passed[back] + #bytes
+					if pass then
+						pass(to, bytes, back)
+					else
+						to:send(bytes)
+					end
+				end
+			end
+			time.sleep(1)
+		end
+		there:close()
+		here:close()
+	end)
+	assert.truthy(work)
+	return server.addr, passed
+end
+
 describe("TLS", function()
+	setup(function()
+		certificates.path("") -- what makes them may have to be built, which takes longer than a test may
+	end)
 	before_each(node.before)
 	after_each(node.after)
 	teardown(shell.clean)
@@ -126,6 +162,60 @@ describe("TLS", function()
 		fails(pair(option("expired"), option("client")), "tls: its certificate: certificate expired")
 	end))
 
+	it("takes no certificate that is not valid yet, at either end", async(function()
+		fails(pair(option("node"), option("early")), "tls: it refuses this end's certificate")
+		told("tls: its certificate: certificate not valid yet")
+		fails(pair(option("early"), option("client")), "tls: its certificate: certificate not valid yet")
+	end))
+
+	it("takes no certificate of a server from one who connects", async(function()
+		assert.equal("r:x", (cluster.call(pair(option("server"), option("client")), 1, "x")))
+		fails(pair(option("node"), option("server")), "tls: it refuses this end's certificate")
+		told("tls: its certificate: certificate does not allow extended key usage for client authentication")
+	end))
+
+	it("takes certificates of a CA below ours, shown with it, at either end", async(function()
+		certificates.copy("below.key", "chain.key")
+		certificates.join("chain.pem", "below.pem", "between.pem")
+		assert.equal("r:x", (cluster.call(pair(option("node"), option("chain")), 1, "x")))
+		assert.equal("r:x", (cluster.call(pair(option("chain"), option("client")), 1, "x")))
+		fails(pair(option("node"), option("below")), "tls: it refuses this end's certificate")
+		fails(pair(option("below"), option("client")), "tls: its certificate is not signed by tls.ca")
+	end))
+
+	it("takes certificates of each CA in the file", async(function()
+		certificates.join("both.pem", "ca.pem", "other-ca.pem")
+		local both = { ca = certificates.path("both.pem") }
+		local _, listener = pair(option("node", both), option("client"))
+		for _, name in ipairs({ "client", "stranger" }) do
+			local peer = node.connect(listener.addr, { tls = option(name) })
+			assert.equal("r:x", (cluster.call(peer, 1, "x")))
+		end
+		for _, name in ipairs({ "node", "stranger" }) do
+			local peer = pair(option(name, { verify = false }), option(nil, both))
+			assert.equal("r:x", (cluster.call(peer, 1, "x")))
+		end
+	end))
+
+	it("takes any certificate where it is told to verify none", async(function()
+		local accepted
+		node.serve({
+			accept = function(peer)
+				accepted = peer.names
+			end,
+		})
+		for _, name in ipairs({ "stranger", "expired", "elsewhere" }) do
+			local anyone = pair(option(name, { verify = false }), { verify = false })
+			assert.equal("r:x", (cluster.call(anyone, 1, "x")))
+			assert.is_nil(anyone.names)
+			local peer = pair(option(name, { ca = certificates.path("ca.pem") }), option("client", { verify = false }))
+			assert.equal("r:x", (cluster.call(peer, 1, "x")))
+			assert.is_nil(peer.names)
+			assert.same({ "client.cluster" }, accepted)
+		end
+		fails(pair(option("node"), { verify = false }), "tls: it wants a certificate, and this end has shown none")
+	end))
+
 	it("takes no certificate for another name, unless server_name says that it is to be for that", async(function()
 		local peer, listener = pair(option("elsewhere"), option("client"))
 		fails(peer, 'certificate not valid for name "127.0.0.1"')
@@ -143,6 +233,45 @@ describe("TLS", function()
 		cluster.close(far)
 		named = "localhost:" .. other.addr:match("%d+$")
 		fails(node.connect(named, { tls = option("client") }), 'not valid for name "localhost"')
+	end))
+
+	it("takes an address of IPv6 for the name, too", async(function()
+		for name, works in pairs({ node = true, elsewhere = false }) do
+			local listener = node.listen("[::1]:0", nil, { tls = option(name) })
+			local answer, why = cluster.call(node.connect(listener.addr, { tls = option("client") }), 1, "x")
+			if works then
+				assert.equal("r:x", answer)
+			else
+				assert.is_nil(answer)
+				assert.truthy(why:find("connect " .. listener.addr .. ": tls: ", 1, true), why)
+				assert.truthy(why:find('not valid for name "::1"', 1, true), why)
+			end
+		end
+	end))
+
+	it("takes the target of a service for the name, and the next one where that is another's", async(function()
+		node.serve({
+			call = function(peer)
+				return peer.names[1]
+			end,
+		})
+		local wrong = node.listen(nil, nil, { tls = option("elsewhere") })
+		local right = node.listen(nil, nil, { tls = option("node") })
+		local server = servers.start(([[{
+			["node-1.cluster"] = { A = { "127.0.0.1" } },
+			["node-2.cluster"] = { A = { "127.0.0.1" } },
+			["_both._tcp.test"] = { SRV = { { 10, 1, %d, "node-1.cluster" }, { 20, 1, %d, "node-1.cluster" } } },
+			["_other._tcp.test"] = { SRV = { { 10, 1, %d, "node-2.cluster" } } },
+		}]]):format(wrong.addr:match("%d+$"), right.addr:match("%d+$"), right.addr:match("%d+$")))
+		dns.server(server.addr)
+		local peer = node.connect("srv:_both._tcp.test", { tls = option("client") })
+		assert.equal("client.cluster", (cluster.call(peer, 1, "x")))
+		assert.equal(right.addr, peer.remoteaddr)
+		local other = node.connect("srv:_other._tcp.test", { tls = option("client") })
+		local _, why = cluster.call(other, 1, "x")
+		assert.truthy(why:find('not valid for name "node-2.cluster"', 1, true), why)
+		dns.server()
+		servers.close()
 	end))
 
 	it("lets nobody in who shows no certificate, unless a listener verifies nothing", async(function()
@@ -222,6 +351,8 @@ describe("TLS", function()
 		assert.equal(one, node.connect(sealed.addr))
 		assert.equal(one, node.connect(sealed.addr, { tls = option("node") }))
 		assert.not_equal(one, node.connect(sealed.addr, { tls = option("client") }))
+		assert.equal("r:x", (cluster.call(node.connect(sealed.addr, { tls = option("node") }), 1, "x")))
+		fails(node.connect(sealed.addr, { tls = option("node", { server_name = "nil" }) }), 'not valid for name "nil"')
 		assert.not_equal(other, node.connect(plain.addr))
 		cluster.close(one)
 		assert.not_equal(one, node.connect(sealed.addr))
@@ -299,6 +430,66 @@ describe("TLS", function()
 		end
 		assert.is_nil(accepted)
 		assert.equal(0, cluster.stats().handshakes)
+	end))
+
+	it("gives no more time to one whose handshake comes a byte at a time", async(function()
+		node.serve({ handshake = 150 })
+		local listener = node.listen(nil, nil, { tls = option("node") })
+		local began = hello()
+		node.serve({ handshake = 150 })
+		local client, sent = raw.connect(listener.addr), 0
+		local took = node.timed(function()
+			repeat
+				sent = sent + 1
+				client:send(began:sub(sent, sent))
+				time.sleep(5)
+				client:pull()
+			until client.ended or sent == #began
+		end)
+		assert.is_true(sent > 5 and sent < #began, sent .. " bytes")
+		assert.is_true(took >= 140 and took < 1000, took .. " ms")
+		told(client:name() .. ": tls: no handshake within 150 ms")
+	end))
+
+	it("takes a good handshake, and frames, a byte at a time", async(function()
+		local listener = node.listen(nil, nil, { tls = option("node") })
+		local peer = node.connect(relay(listener, function(to, bytes)
+			for place = 1, #bytes do
+				to:send(bytes:sub(place, place))
+				time.sleep(0)
+			end
+		end), { tls = option("client") })
+		assert.same({ "localhost", "node-1.cluster", "spiffe://cluster/node-1" }, peer.names)
+		assert.equal("r:x", (cluster.call(peer, 1, "x")))
+	end))
+
+	it("looks at the certificates of one who comes again anew", async(function()
+		local listener = node.listen(nil, nil, { tls = option("node") })
+		local counts = {}
+		for place = 1, 2 do
+			local addr, passed = relay(listener)
+			local peer = node.connect(addr, { tls = option("client") })
+			assert.equal("r:x", (cluster.call(peer, 1, "x")))
+			counts[place] = passed
+		end
+		for _, back in ipairs({ true, false }) do
+			assert.is_true(counts[1][back] > 500)
+			assert.is_true(counts[2][back] > counts[1][back] - 50, counts[2][back] .. " bytes")
+		end
+	end))
+
+	it("speaks 1.3 alone", async(function()
+		local listener = node.listen(nil, nil, { tls = option("node") })
+		-- A hello of 1.2: one suite; groups and signatures that this end has; no word of another version.
+		local extensions = "\0\10\0\4\0\2\0\29" .. "\0\13\0\4\0\2\4\3"
+		local body = "\3\3" .. ("r"):rep(32) .. "\0" .. "\0\2\192\43" .. "\1\0"
+			.. "\0" .. string.char(#extensions) .. extensions
+		local message = "\1\0\0" .. string.char(#body) .. body
+		local client = raw.connect(listener.addr)
+		client:send("\22\3\1\0" .. string.char(#message) .. message)
+		assert.is_true(client:has_ended())
+		assert.equal("15030300020246", wire.hex(client.arrived)) -- fatal: the version of the protocol
+		told(client:name() .. ": tls: ")
 	end))
 
 	it("closes one that says something else", async(function()
@@ -406,6 +597,21 @@ describe("TLS", function()
 		assert.equal("r:x", (cluster.call(peer, 1, "x")))
 	end))
 
+	it("counts them for maxconnections, too", async(function()
+		node.serve({ maxconnections = 2, handshake = 300 })
+		local listener = node.listen(nil, nil, { tls = option("node") })
+		local peer = node.connect(listener.addr, { tls = option("client") })
+		local silent = raw.connect(listener.addr)
+		await_handshakes(1)
+		local refused = cluster.stats().refused_connections
+		assert.is_true(raw.connect(listener.addr):has_ended())
+		assert.equal(1, cluster.stats().refused_connections - refused)
+		assert.is_true(silent:has_ended())
+		local late = node.connect(listener.addr, { tls = option("client"), shared = false })
+		assert.equal("r:x", (cluster.call(late, 1, "x")))
+		assert.equal("r:x", (cluster.call(peer, 1, "x")))
+	end))
+
 	it("ends a dial to one that never answers within the time of serve", async(function()
 		node.serve({ timeout = 200 })
 		local server = raw.listen()
@@ -419,33 +625,39 @@ describe("TLS", function()
 	end))
 
 	it("closes a connection whose bytes do not fit, and fails what waits on it", async(function()
-		local server = raw.listen()
 		local listener = node.listen(nil, nil, { tls = option("node") })
-		-- A relay that spoils what comes back once both have spoken.
-		local spoil, there, here = false, nil, nil
-		local relay = task.fork(function()
-			there = server:accept()
-			here = raw.connect(listener.addr)
-			while not (there.ended or here.ended) do
-				for from, to in pairs({ [there] = here, [here] = there }) do
-					from:pull()
-					if #from.arrived > 0 then
-						local bytes = from.arrived
-						from.arrived = ""
-						to:send(spoil and from == here and bytes:sub(1, -2) .. "\0" or bytes)
-					end
+		local handled, ended
+		node.serve({
+			call = function(_, _, body)
+				handled = body
+				return "r:" .. body
+			end,
+			close = function(peer, errno)
+				ended = ended or { peer.addr or "in", errno }
+			end,
+		})
+		for _, spoils_back in ipairs({ true, false }) do
+			local spoil
+			local addr = relay(listener, function(to, bytes, back)
+				if spoil and back == spoils_back then
+					bytes = bytes:sub(1, -2) .. string.char((bytes:byte(-1) + 1) % 256)
 				end
-				time.sleep(1)
-			end
-			there:close()
-			here:close()
-		end)
-		assert.truthy(relay)
-		local peer = node.connect(server.addr, { tls = option("client") })
-		assert.equal("r:x", (cluster.call(peer, 1, "x")))
-		spoil = true
-		assert.same({ nil, "closed" }, { cluster.call(peer, 1, "x") })
-		told("closing " .. server.addr .. ": tls: ")
+				to:send(bytes)
+			end)
+			local peer = node.connect(addr, { tls = option("client") })
+			assert.equal("r:x", (cluster.call(peer, 1, "x")))
+			spoil, ended = true, nil
+			assert.same({ nil, "closed" }, { cluster.call(peer, 1, "y") })
+			node.eventually(function()
+				return ended
+			end, "a close")
+			assert.same({ spoils_back and addr or "in", 71 }, ended)
+			assert.equal(spoils_back and "y" or "x", handled)
+			told("closing " .. (spoils_back and addr or "127.0.0.1:"))
+			assert.equal(1, log.mentions(": tls: cannot decrypt peer's message"))
+			handled = nil
+			log.capture()
+		end
 	end))
 
 	it("reads its files again when it is told to, and keeps what is connected", async(function()
@@ -477,6 +689,55 @@ describe("TLS", function()
 		assert.equal("r:x", (cluster.call(old, 1, "x")))
 	end))
 
+	it("reads all files again or none", async(function()
+		certificates.copy("node.pem", "one.pem")
+		certificates.copy("node.key", "one.key")
+		certificates.copy("ca.pem", "two-ca.pem")
+		local one = node.listen(nil, nil, { tls = option("one") })
+		local two = node.listen(nil, nil, { tls = option("node", { ca = certificates.path("two-ca.pem") }) })
+		local function count()
+			local peer = node.connect(one.addr, { tls = option("client"), shared = false })
+			return #peer.names
+		end
+		assert.equal(3, count())
+		certificates.copy("renewed.pem", "one.pem")
+		certificates.copy("renewed.key", "one.key")
+		certificates.write("two-ca.pem", "nothing")
+		local ok, why = cluster.reload_tls()
+		assert.is_nil(ok)
+		assert.matches("^ca .*two%-ca%.pem: holds no certificate$", why)
+		told("tls: " .. why)
+		assert.equal(3, count())
+		-- What nobody uses any more holds up nobody.
+		cluster.close(two)
+		assert.is_true(cluster.reload_tls())
+		assert.equal(4, count())
+	end))
+
+	it("tells the names anew when a handle connects again", async(function()
+		certificates.copy("node.pem", "again.pem")
+		certificates.copy("node.key", "again.key")
+		local accepted
+		node.serve({
+			accept = function(peer)
+				accepted = peer
+			end,
+		})
+		local peer = pair(option("again"), option("client"))
+		assert.equal(3, #peer.names)
+		certificates.copy("renewed.pem", "again.pem")
+		certificates.copy("renewed.key", "again.key")
+		assert.is_true(cluster.reload_tls())
+		assert.equal("r:x", (cluster.call(peer, 1, "x")))
+		assert.equal(3, #peer.names)
+		cluster.close(accepted)
+		node.eventually(function()
+			return not peer.fd
+		end, "the end")
+		assert.equal("r:x", (cluster.call(peer, 1, "x")))
+		assert.equal(4, #peer.names)
+	end))
+
 	it("uses a CA that has changed for those who come from then on", async(function()
 		certificates.copy("ca.pem", "trusted.pem")
 		node.serve({ tls = option("node", { ca = certificates.path("trusted.pem") }) })
@@ -488,6 +749,12 @@ describe("TLS", function()
 		assert.equal("r:x", (cluster.call(old, 1, "x")))
 		local other = node.connect(listener.addr, { tls = option("stranger"), shared = false })
 		assert.equal("r:x", (cluster.call(other, 1, "x")))
+	end))
+
+	it("takes paths of any bytes, as the system does", async(function()
+		certificates.copy("node.pem", "caf\233.pem")
+		certificates.copy("node.key", "caf\233.key")
+		assert.equal("r:x", (cluster.call(pair(option("caf\233"), option("client")), 1, "x")))
 	end))
 
 	it("raises for mistakes, and names the file", async(function()
@@ -510,6 +777,13 @@ describe("TLS", function()
 				assert.equal(name .. ": " .. text, problem:match(": (cluster%..*)$"))
 			end
 		end
+		local function pem(text, what)
+			return ("-----BEGIN %s-----\n%s\n-----END %s-----\n"):format(what, text, what)
+		end
+		certificates.write("cut off", pem("AAAA", "CERTIFICATE"):sub(1, -10))
+		certificates.write("cut off.key", pem("AAAA", "PRIVATE KEY"):sub(1, -10))
+		certificates.write("not base64", pem("!", "CERTIFICATE"))
+		certificates.write("no certificate", pem("AAAA", "CERTIFICATE"))
 		wrong("x", "option 'tls' must be a table or false, got string \"x\"")
 		wrong({ crt = "x" }, "option 'tls': unknown option 'crt' (did you mean 'cert'?)")
 		wrong({ verify = 1 }, "option 'tls.verify' must be a boolean, got number 1")
@@ -517,6 +791,20 @@ describe("TLS", function()
 		wrong({ cert = "x" }, "option 'tls': cert and key belong together, and there is no key")
 		wrong({}, "option 'tls': ca is needed to verify the other end")
 		wrong({ ca = "/nowhere/ca.pem" }, "option 'tls': ca /nowhere/ca.pem: No such file or directory")
+		wrong({ server_name = 1 }, "option 'tls.server_name' must be a string, got number 1")
+		wrong({ key = "x" }, "option 'tls': cert and key belong together, and there is no cert")
+		for name, wanted in pairs({
+			["cut off"] = "is no PEM, or is cut off",
+			["not base64"] = "is no PEM, or is cut off",
+			["no certificate"] = "holds what is no certificate",
+		}) do
+			local bad = path(name)
+			wrong({ ca = bad }, ("option 'tls': ca %s: %s"):format(bad, wanted))
+			wrong(option("node", { cert = bad }), ("option 'tls': cert %s: %s"):format(bad, wanted))
+		end
+		wrong(option("node", { key = path("cut off.key") }),
+			("option 'tls': key %s: is no PEM, or is cut off"):format(path("cut off.key")))
+		wrong({ ca = shell.dir }, ("option 'tls': ca %s: Is a directory"):format(shell.dir))
 		wrong({ ca = path("node.key") }, ("option 'tls': ca %s: holds no certificate"):format(path("node.key")))
 		wrong(option("node", { key = path("ca.pem") }),
 			("option 'tls': key %s: holds no private key, or none that is not encrypted"):format(path("ca.pem")))

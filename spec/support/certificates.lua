@@ -33,12 +33,26 @@ function certificates.option(name, changes)
 	return option
 end
 
+--- Writes a file of it anew: what others hold, one behind the other.
+function certificates.join(to, ...)
+	local parts = {}
+	for place, from in ipairs({ ... }) do
+		local source = assert(io.open(certificates.path(from), "rb"))
+		parts[place] = source:read("*a")
+		source:close()
+	end
+	certificates.write(to, table.concat(parts))
+end
+
 --- Writes one file of it over another.
 function certificates.copy(from, to)
-	local source = assert(io.open(certificates.path(from), "rb"))
+	certificates.join(to, from)
+end
+
+--- Writes any text to a file of it.
+function certificates.write(to, text)
 	local target = assert(io.open(certificates.path(to), "wb"))
-	target:write((source:read("*a")))
-	source:close()
+	target:write(text)
 	target:close()
 end
 

@@ -1,8 +1,8 @@
-//! Certificates for specs and benchmarks: two CAs, and what nodes may have of them.
+//! Certificates for specs and benchmarks: two CAs, one below the first, and what nodes may have of them.
 //!
 //!     certificates DIRECTORY
 //!
-//! Writes `ca.pem` and `other-ca.pem`, and for each node below NAME.pem and NAME.key.
+//! Writes `ca.pem`, `other-ca.pem` and `between.pem`, and for each node below NAME.pem and NAME.key.
 
 use std::error::Error;
 use std::fs;
@@ -22,8 +22,9 @@ const HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "node-1.cluster"];
 fn main() -> Outcome<()> {
     let directory = std::env::args().nth(1).ok_or("usage: certificates DIRECTORY")?;
     let directory = Path::new(&directory);
-    let ours = authority(directory, "ca")?;
-    let other = authority(directory, "other-ca")?;
+    let ours = authority(directory, "ca", None)?;
+    let other = authority(directory, "other-ca", None)?;
+    let between = authority(directory, "between", Some(&ours))?;
 
     let mut node = leaf(&HERE)?;
     let uri = SanType::URI("spiffe://cluster/node-1".try_into()?);
@@ -35,19 +36,33 @@ fn main() -> Outcome<()> {
     issue(directory, "client", leaf(&["client.cluster"])?, &ours)?;
     issue(directory, "elsewhere", leaf(&["another.host"])?, &ours)?;
     issue(directory, "stranger", leaf(&HERE)?, &other)?;
+    issue(directory, "below", leaf(&HERE)?, &between)?;
 
+    // For one who listens, and never connects.
+    let mut server = leaf(&HERE)?;
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    issue(directory, "server", server, &ours)?;
+
+    let mut early = leaf(&HERE)?;
+    early.not_before = date_time_ymd(4000, 1, 1);
+    issue(directory, "early", early, &ours)?;
     let mut expired = leaf(&HERE)?;
     expired.not_before = date_time_ymd(2001, 1, 1);
     expired.not_after = date_time_ymd(2002, 1, 1);
     issue(directory, "expired", expired, &ours)
 }
 
-fn authority(directory: &Path, name: &str) -> Outcome<Ca> {
+/// A CA, which another one has signed or it itself.
+fn authority(directory: &Path, name: &str, above: Option<&Ca>) -> Outcome<Ca> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let ca = match above {
+        Some(above) => CertifiedIssuer::signed_by(params, key, above)?,
+        None => CertifiedIssuer::self_signed(params, key)?,
+    };
     fs::write(directory.join(format!("{name}.pem")), ca.pem())?;
     Ok(ca)
 }
