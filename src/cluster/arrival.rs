@@ -9,7 +9,7 @@ use crate::net::tls::Credentials;
 use crate::net::transport::Transport;
 use crate::reactor::Reactor;
 use crate::reactor::event::Severity;
-use crate::reactor::inbox::Arrived;
+use crate::reactor::inbox::{Arrived, Step};
 use crate::registry::Id;
 use crate::wire::Generation;
 
@@ -49,26 +49,36 @@ impl Cluster {
                 }
             }
             Err(refusal) => {
-                let outcome = Err(refusal.to_string());
-                self.arrived(reactor, Arrived { owner: id, outcome });
+                for step in [Step::Refused(refusal.to_string()), Step::Gone] {
+                    self.arrived(reactor, Arrived { owner: id, step });
+                }
             }
         }
     }
 
-    /// A handshake has ended.
+    /// Something has become of a handshake.
     pub fn arrived(&mut self, reactor: &mut Reactor, arrived: Arrived) {
-        let Some(Arrival { remote, generation, .. }) = self.arrivals.remove(arrived.owner) else {
-            return; // turned away meanwhile
-        };
-        self.let_others_begin();
-        match arrived.outcome {
-            Ok(stream) => self.welcome(reactor, stream, remote, generation),
-            Err(why) => {
-                self.guard.leave(&remote);
+        let Arrived { owner, step } = arrived;
+        match step {
+            Step::Done(stream) => {
+                // Turned away meanwhile, unless it is here.
+                if let Some(Arrival { remote, generation, .. }) = self.arrivals.remove(owner) {
+                    self.welcome(reactor, stream, remote, generation);
+                    self.let_others_begin();
+                }
+            }
+            Step::Refused(why) => {
+                let Some(Arrival { remote, .. }) = self.arrivals.get(owner) else { return };
                 self.totals.failed_handshakes += 1;
                 let text = || format!("[cluster] refusing {remote}: tls: {why}");
                 if let Some(text) = self.remarks.line(reactor.now(), text) {
                     reactor.log(Severity::Error, text);
+                }
+            }
+            Step::Gone => {
+                if let Some(Arrival { remote, .. }) = self.arrivals.remove(owner) {
+                    self.guard.leave(&remote);
+                    self.let_others_begin();
                 }
             }
         }

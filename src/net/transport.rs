@@ -4,13 +4,20 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use libc::MSG_NOSIGNAL;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 
 use super::tls::{Names, Session};
+
+/// How long a connection that [`part`](Transport::part)s is listened to, and how much of it is thrown away
+/// meanwhile.
+const FAREWELL: Duration = Duration::from_secs(1);
+const REMNANT: u64 = 64 * 1024;
 
 /// One of them.
 #[derive(Debug)]
@@ -29,6 +36,20 @@ impl Transport {
             Self::Unix(stream) => stream.poll_read_ready(cx),
             Self::Tls(_) => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Ends a connection so that the other end can read what it was last told: were it closed while something
+    /// of it is unread, the kernel would answer with a reset, which can destroy what is on the way. Within a
+    /// second, and whether it has read it is its own business. Runs on a runtime with timers.
+    pub async fn part(mut self) {
+        let listening = async {
+            self.shutdown().await?;
+            let mut remnant = self.take(REMNANT);
+            let mut waste = [0; 1024];
+            while remnant.read(&mut waste).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = timeout(FAREWELL, listening).await;
     }
 
     /// For options that only TCP has.

@@ -15,7 +15,7 @@ use crate::net::tls::Credentials;
 use crate::net::transport::Transport;
 use crate::registry::Id;
 
-use super::inbox::{Arrived, Dialed, LookedUp, Owner};
+use super::inbox::{Arrived, Dialed, LookedUp, Owner, Step};
 use super::job::Job;
 use super::{Reactor, Refusal};
 
@@ -62,8 +62,8 @@ impl Reactor {
         Ok((job, self.spawn(work, timed)?))
     }
 
-    /// Starts the handshake with whoever has come in, for which it has `limit`; its end arrives as
-    /// [`Driver::arrived`](super::Driver::arrived), unless the returned handle aborts it.
+    /// Starts the handshake with whoever has come in, for which it has `limit`; what becomes of it
+    /// arrives as [`Driver::arrived`](super::Driver::arrived), unless the returned handle aborts it.
     pub fn shake(
         &mut self,
         owner: Id,
@@ -73,8 +73,15 @@ impl Reactor {
     ) -> Result<AbortHandle, Refusal> {
         let inbox = Arc::clone(&self.inbox);
         let work = async move {
-            let outcome = tls.accept(plain, limit).await;
-            inbox.admit(Arrived { owner, outcome });
+            let (why, plain) = match tls.accept(plain, limit).await {
+                Ok(stream) => return inbox.admit(Arrived { owner, step: Step::Done(stream) }),
+                Err(failure) => failure,
+            };
+            inbox.admit(Arrived { owner, step: Step::Refused(why) });
+            if let Some(plain) = plain {
+                plain.part().await;
+            }
+            inbox.admit(Arrived { owner, step: Step::Gone });
         };
         self.spawn(work, true)
     }

@@ -43,11 +43,22 @@ pub struct Dialed {
     pub outcome: Result<(Transport, Endpoint), String>,
 }
 
-/// A handshake with one who has come in that has ended, and whose it was.
+/// How far one who has come in has got in its handshake.
 #[derive(Debug)]
 pub struct Arrived {
     pub owner: Id,
-    pub outcome: Result<Transport, String>,
+    pub step: Step,
+}
+
+/// What has become of a handshake.
+#[derive(Debug)]
+pub enum Step {
+    /// It has gone well.
+    Done(Transport),
+    /// It has failed; why. The connection is there for a moment more.
+    Refused(String),
+    /// It had failed, and now the connection is gone.
+    Gone,
 }
 
 /// A lookup that has ended, and whose it was.
@@ -122,7 +133,7 @@ impl Inbox {
         self.leave(|mail| mail.dialed.push(dialed));
     }
 
-    /// Brings the end of a handshake.
+    /// Brings what has become of a handshake.
     pub fn admit(&self, arrived: Arrived) {
         self.leave(|mail| mail.arrived.push(arrived));
     }

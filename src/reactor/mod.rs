@@ -56,7 +56,7 @@ pub trait Driver {
     fn ready(&mut self, reactor: &mut Reactor, key: Key);
     /// A dial has ended.
     fn dialed(&mut self, reactor: &mut Reactor, dialed: Dialed);
-    /// A handshake with one who has come in has ended.
+    /// Something has become of a handshake with one who has come in.
     fn arrived(&mut self, reactor: &mut Reactor, arrived: Arrived);
     /// A lookup has ended.
     fn looked_up(&mut self, reactor: &mut Reactor, end: LookedUp);

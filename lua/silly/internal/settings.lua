@@ -1,5 +1,5 @@
---- The options of `cluster.serve`: what each means, its default and its range. cluster.lua checks what it is
---- given against this.
+--- The options of `cluster.serve`: what each means, its default and its range, against which cluster.lua checks
+--- what it is given; and what `cluster.listen` and `cluster.connect` take besides.
 
 local settings = {}
 
@@ -88,6 +88,29 @@ local settings = {}
 --- for what is closed while waiting, "Peer closed". Of `silly.net.tcp` a read returns nil and `errno.EOF`
 --- at the end, and `conn.remoteaddr` is a field.
 ---@field edition? "0.6"|"0.7"
+
+--- What `cluster.listen` takes besides.
+---@class silly.net.cluster.listen_options
+--- The generation of the wire, 1 to 2, that those who connect speak; what serve says by default. Nodes of the
+--- other one are closed, as soon as that is certain with a line in the log that says so.
+---@field wire? 1|2
+--- Who may connect to a Unix socket: the rights of its file as octal digits, of which those to write
+--- count; "600" by default, its owner only. "660" lets the group in, "666" everybody on the machine. Of
+--- no meaning for other addresses.
+---@field mode? string
+--- TLS for those who connect; what serve says by default. `false` is none.
+---@field tls? silly.net.cluster.tls|false
+
+--- What `cluster.connect` takes besides.
+---@class silly.net.cluster.connect_options
+--- `false` asks for a handle of one's own, for pools; true by default.
+---@field shared? boolean
+--- The generation of the wire, 1 to 2, that the other end speaks; what serve says by default. Handles of both
+--- generations are never shared.
+---@field wire? 1|2
+--- TLS to connect with; what serve says by default. `false` is none. Handles with different ones are never
+--- shared.
+---@field tls? silly.net.cluster.tls|false
 
 --- The option `tls` of `cluster.serve`, for what listens and connects without one of its own, and of
 --- `cluster.listen` and `cluster.connect`. Files are PEM. They are read when an option first names them, and

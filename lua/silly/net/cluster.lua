@@ -26,13 +26,13 @@ local scheduler = require "silly.internal.scheduler"
 local loop = require "silly.internal.loop"
 local check = require "silly.internal.check"
 local credentials = require "silly.internal.credentials"
+local listeners = require "silly.internal.listeners"
 local peers = require "silly.internal.peers"
 local serving = require "silly.internal.serving"
 local settings = require "silly.internal.settings"
 local edition = require "silly.internal.edition"
 local errno = require "silly.errno"
 local log = require "silly.internal.log"
-local open = require "silly.internal.open"
 require "silly.internal.start"
 
 if core.loaded.cluster then
@@ -59,33 +59,8 @@ core.loaded.cluster = cluster
 ---@field fd integer? names the listener, nil once it is closed; not the system's descriptor
 ---@field addr string the address really bound
 
---- What `cluster.listen` takes besides.
----@class silly.net.cluster.listen_options
---- The generation of the wire, 1 to 2, that those who connect speak; what serve says by default. Nodes of the
---- other one are closed, as soon as that is certain with a line in the log that says so.
----@field wire? 1|2
---- Who may connect to a Unix socket: the rights of its file as octal digits, of which those to write
---- count; "600" by default, its owner only. "660" lets the group in, "666" everybody on the machine. Of
---- no meaning for other addresses.
----@field mode? string
---- TLS for those who connect; what serve says by default. `false` is none.
----@field tls? silly.net.cluster.tls|false
-
---- What `cluster.connect` takes besides.
----@class silly.net.cluster.connect_options
---- `false` asks for a handle of one's own, for pools; true by default.
----@field shared? boolean
---- The generation of the wire, 1 to 2, that the other end speaks; what serve says by default. Handles of both
---- generations are never shared.
----@field wire? 1|2
---- TLS to connect with; what serve says by default. `false` is none. Handles with different ones are never
---- shared.
----@field tls? silly.net.cluster.tls|false
-
 local DEFAULT_BACKLOG = 128
---- Where a listener keeps its native id: a key no script can collide with.
-local LISTENER = {}
-local PEER = peers.ID
+local LISTENER, PEER = listeners.ID, peers.ID
 
 local sees_tasks = core.sees_tasks
 local enter, suspend = scheduler.task, scheduler.suspend
@@ -97,10 +72,6 @@ local co_yield = coroutine.yield
 local marshal, unmarshal
 local default_timeout
 local default_terms ---@type silly.peers.terms
-
---- Open listeners.
----@type table<silly.net.cluster.listener, true>
-local listeners = {}
 
 --- Tasks that wait for a request's end, by native slot.
 ---@type table<integer, thread>
@@ -293,9 +264,7 @@ function cluster.listen(addr, backlog, opts)
 	end
 	local id, bound, malformed = core.listen(addr, backlog or DEFAULT_BACKLOG, mode, wire, tls and tls.native)
 	if id then
-		local listener = { fd = id, addr = bound, [LISTENER] = id }
-		listeners[listener] = true
-		return listener
+		return listeners.add(id, bound)
 	elseif malformed then
 		error(name .. ": " .. bound, 2)
 	end
@@ -476,8 +445,7 @@ function cluster.close(handle)
 	demand_serve("cluster.close")
 	check.type("cluster.close", "the first argument", handle, "table")
 	if handle[LISTENER] then
-		core.close_listener(handle[LISTENER])
-		handle.fd, listeners[handle] = nil, nil
+		listeners.close(handle)
 	elseif handle[PEER] then
 		note("closing %s", peers.name(handle))
 		peers.close(handle)
@@ -499,25 +467,6 @@ function cluster.reload_tls()
 	end
 	return true
 end
-
-open.kind {
-	name = "listener",
-	list = function()
-		local list = {}
-		for listener in pairs(listeners) do
-			list[#list + 1] = listener
-		end
-		return list
-	end,
-	close = cluster.close,
-	tell = function()
-		local lines = {}
-		for listener in pairs(listeners) do
-			lines[#lines + 1] = tostring(listener.addr)
-		end
-		return lines
-	end,
-}
 
 --- Begins a drain for a task that then waits. A second try goes on from where memory has failed.
 ---@return true
@@ -557,9 +506,7 @@ function cluster.drain(timeout)
 	timeout = timeout ~= nil and check.integer(name, "the timeout", timeout, 0, settings.LONGEST_TIMEOUT)
 		or default_timeout
 	local task = enter(name)
-	for listener in pairs(listeners) do
-		listener.fd, listeners[listener] = nil, nil
-	end
+	listeners.forget()
 	if not scheduler.insist(begin_drain, task, timeout) then
 		scheduler.insist(end_drain, task)
 		error(scheduler.NO_MEMORY, 0)

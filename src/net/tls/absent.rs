@@ -29,7 +29,11 @@ impl Credentials {
         match self.0 {}
     }
 
-    pub async fn accept(&self, _: Transport, _: Duration) -> Result<Transport, String> {
+    pub async fn accept(
+        &self,
+        _: Transport,
+        _: Duration,
+    ) -> Result<Transport, (String, Option<Transport>)> {
         match self.0 {}
     }
 

@@ -1,9 +1,7 @@
 //! From a plain connection to one with TLS, at either end.
 
-use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -14,30 +12,22 @@ use super::credentials::Credentials;
 use super::session::Session;
 use super::words;
 
-/// How long one that was refused is listened to: were its connection closed while something of it is
-/// unread, the kernel would answer with a reset, and that can destroy the alert that tells it why.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// How much of it is thrown away meanwhile.
-const REMNANT: u64 = 64 * 1024;
-
 impl Credentials {
-    /// The handshake with whoever has come in, in which it has `limit` to show itself. Runs on a runtime with
-    /// timers.
-    pub async fn accept(&self, plain: Transport, limit: Duration) -> Result<Transport, String> {
+    /// The handshake with whoever has come in, in which it has `limit` to show itself. With the reason of a
+    /// failure comes what there was before, if that is there still. Runs on a runtime with timers.
+    pub async fn accept(
+        &self,
+        plain: Transport,
+        limit: Duration,
+    ) -> Result<Transport, (String, Option<Transport>)> {
         let Some(config) = self.server() else {
-            return Err("this end has no certificate to show".to_owned());
+            return Err(("this end has no certificate to show".to_owned(), Some(plain)));
         };
         let shaking = TlsAcceptor::from(config).accept(plain).into_fallible();
         match timeout(limit, shaking).await {
             Ok(Ok(stream)) => Ok(self.session(stream.into())),
-            Ok(Err((error, plain))) => {
-                let why = words::failure(&error);
-                // It was refused already; whether it has heard is its own business.
-                let _ = timeout(FAREWELL, part(plain)).await;
-                Err(why)
-            }
-            Err(_) => Err(format!("no handshake within {} ms", limit.as_millis())),
+            Ok(Err((error, plain))) => Err((words::failure(&error), Some(plain))),
+            Err(_) => Err((format!("no handshake within {} ms", limit.as_millis()), None)),
         }
     }
 
@@ -59,13 +49,4 @@ impl Credentials {
     fn session(&self, stream: tokio_rustls::TlsStream<Transport>) -> Transport {
         Transport::Tls(Box::new(Session::new(stream, self.settings().verify)))
     }
-}
-
-/// Ends a connection so that the other end can read what it was last told.
-async fn part(mut plain: Transport) -> io::Result<()> {
-    plain.shutdown().await?;
-    let mut remnant = plain.take(REMNANT);
-    let mut waste = [0; 1024];
-    while remnant.read(&mut waste).await? > 0 {}
-    Ok(())
 }
