@@ -375,13 +375,13 @@ describe("TLS", function()
 			local outcomes = node.crowd(1000, function(index)
 				local length = index % 100 == 0 and most or index * 61 % 5000
 				local body = ("%d,"):format(index):rep(math.floor(length / 5))
-				return cluster.call(peer, 1, body, 20000) == "r:" .. body
+				return cluster.call(peer, 1, body, 60000) == "r:" .. body
 			end)
 			for index = 1, 1000 do
 				assert.is_true(outcomes[index][1], index)
 			end
 			assert.equal(0, cluster.stats().bytes_queued)
-		end))
+		end, 60)) -- seconds, as it is run under valgrind, too
 	end
 
 	it("delivers what was sent before a close, however slowly it is read", async(function()
