@@ -2,92 +2,17 @@
 
 local cluster = require "silly.net.cluster"
 local dns = require "silly.net.dns"
-local task = require "silly.task"
 local time = require "silly.time"
-local helper = require "spec.helper"
 local certificates = require "spec.support.certificates"
-local log = require "spec.support.log"
 local node = require "spec.support.node"
 local raw = require "spec.support.raw"
+local sealed = require "spec.support.sealed"
 local servers = require "spec.support.dns"
 local shell = require "spec.support.shell"
 local wire = require "spec.support.wire"
 
 local option = certificates.option
-
---- Waits for a line in the log: a connection ends a moment before the log says why.
-local function told(text)
-	assert(raw.poll(function()
-		return log.mentions(text) > 0
-	end), "the log does not say: " .. text .. "\n" .. log.text())
-end
-
---- Waits until so many handshakes are under way.
-local function await_handshakes(count)
-	node.eventually(function()
-		return cluster.stats().handshakes == count
-	end, count .. " handshakes")
-end
-
---- A handle of its own with the given option on a listener with another one.
-local function pair(theirs, ours)
-	local listener = node.listen(nil, nil, { tls = theirs })
-	return node.connect(listener.addr, { tls = ours, shared = false }), listener
-end
-
---- Demands that a call gets no further than a reason that has a text in it.
-local function fails(peer, text)
-	local answer, why = cluster.call(peer, 1, "x")
-	assert.is_nil(answer)
-	assert.equal(peer.addr:match("%d+$"), why:match("^connect 127%.0%.0%.1:(%d+): "))
-	assert.truthy(why:find(text, 1, true), why)
-end
-
---- The bytes of a client's hello, as a raw peer is given them.
-local function hello()
-	local server = raw.listen()
-	node.serve({ timeout = 20 })
-	local peer = node.connect(server.addr, { tls = option("client"), shared = false })
-	node.serve()
-	local there = server:accept()
-	node.eventually(function()
-		there:pull()
-		return #there.arrived > 100
-	end, "a hello")
-	cluster.close(peer)
-	return there.arrived
-end
-
---- Puts a relay of bytes before a listener: its address, and how many it has passed on, to the listener and
---- back. `pass` passes on some, where they are not to arrive as they are.
----@param pass? fun(to: table, bytes: string, back: boolean)
-local function relay(listener, pass)
-	local server, passed = raw.listen(), { [true] = 0, [false] = 0 }
-	local work = task.fork(function()
-		local there = server:accept()
-		local here = raw.connect(listener.addr)
-		while not (there.ended or here.ended) do
-			for from, to in pairs({ [there] = here, [here] = there }) do
-				from:pull()
-				local bytes, back = from.arrived, from == here
-				if #bytes > 0 then
-					from.arrived = ""
-					passed[back] = passed[back] + #bytes
-					if pass then
-						pass(to, bytes, back)
-					else
-						to:send(bytes)
-					end
-				end
-			end
-			time.sleep(1)
-		end
-		there:close()
-		here:close()
-	end)
-	assert.truthy(work)
-	return server.addr, passed
-end
+local told, pair, fails = sealed.told, sealed.pair, sealed.fails
 
 describe("TLS", function()
 	setup(function()
@@ -222,7 +147,6 @@ describe("TLS", function()
 		local other = node.connect(listener.addr, { tls = option("client", { server_name = "another.host" }) })
 		assert.equal("r:x", (cluster.call(other, 1, "x")))
 		assert.same({ "another.host" }, other.names)
-		fails(node.connect(listener.addr, { tls = option("client", { server_name = "a b" }) }), "server_name")
 	end))
 
 	it("takes the host of an address for the name", async(function()
@@ -343,20 +267,20 @@ describe("TLS", function()
 
 	it("goes side by side with plain listeners, and with handles of its own", async(function()
 		node.serve({ tls = option("node") })
-		local sealed, plain = node.listen(), node.listen(nil, nil, { tls = false })
-		local one = node.connect(sealed.addr)
+		local with, plain = node.listen(), node.listen(nil, nil, { tls = false })
+		local one = node.connect(with.addr)
 		local other = node.connect(plain.addr, { tls = false })
 		assert.equal("r:x", (cluster.call(one, 1, "x")))
 		assert.equal("r:x", (cluster.call(other, 1, "x")))
-		assert.equal(one, node.connect(sealed.addr))
-		assert.equal(one, node.connect(sealed.addr, { tls = option("node") }))
-		assert.not_equal(one, node.connect(sealed.addr, { tls = option("client") }))
-		assert.equal("r:x", (cluster.call(node.connect(sealed.addr, { tls = option("node") }), 1, "x")))
-		fails(node.connect(sealed.addr, { tls = option("node", { server_name = "nil" }) }), 'not valid for name "nil"')
+		assert.equal(one, node.connect(with.addr))
+		assert.equal(one, node.connect(with.addr, { tls = option("node") }))
+		assert.not_equal(one, node.connect(with.addr, { tls = option("client") }))
+		assert.equal("r:x", (cluster.call(node.connect(with.addr, { tls = option("node") }), 1, "x")))
+		fails(node.connect(with.addr, { tls = option("node", { server_name = "nil" }) }), 'not valid for name "nil"')
 		assert.not_equal(other, node.connect(plain.addr))
 		cluster.close(one)
-		assert.not_equal(one, node.connect(sealed.addr))
-		assert.equal("r:x", (cluster.call({ addr = sealed.addr }, 1, "x")))
+		assert.not_equal(one, node.connect(with.addr))
+		assert.equal("r:x", (cluster.call({ addr = with.addr }, 1, "x")))
 	end))
 
 	it("goes through a Unix socket, whose name is localhost", async(function()
@@ -408,326 +332,6 @@ describe("TLS", function()
 		assert.equal(0, ended)
 	end))
 
-	it("closes one that never finishes its handshake, after the time that handshake says", async(function()
-		node.serve({ handshake = 150 })
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local began = hello()
-		local accepted
-		node.serve({
-			handshake = 150,
-			accept = function()
-				accepted = true
-			end,
-		})
-		for _, bytes in ipairs({ "", began:sub(1, 1), began:sub(1, 60), began }) do
-			local client = raw.connect(listener.addr)
-			client:send(bytes)
-			local took = node.timed(function()
-				assert.is_true(client:has_ended())
-			end)
-			assert.is_true(took >= 140 and took < 1000, took .. " ms")
-			told(client:name() .. ": tls: no handshake within 150 ms")
-		end
-		assert.is_nil(accepted)
-		assert.equal(0, cluster.stats().handshakes)
-	end))
-
-	it("gives no more time to one whose handshake comes a byte at a time", async(function()
-		node.serve({ handshake = 150 })
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local began = hello()
-		node.serve({ handshake = 150 })
-		local client, sent = raw.connect(listener.addr), 0
-		local took = node.timed(function()
-			repeat
-				sent = sent + 1
-				client:send(began:sub(sent, sent))
-				time.sleep(5)
-				client:pull()
-			until client.ended or sent == #began
-		end)
-		assert.is_true(sent > 5 and sent < #began, sent .. " bytes")
-		assert.is_true(took >= 140 and took < 1000, took .. " ms")
-		told(client:name() .. ": tls: no handshake within 150 ms")
-	end))
-
-	it("takes a good handshake, and frames, three bytes at a time", async(function()
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local peer = node.connect(relay(listener, function(to, bytes)
-			for place = 1, #bytes, 3 do
-				to:send(bytes:sub(place, place + 2))
-				time.sleep(0)
-			end
-		end), { tls = option("client") })
-		assert.same({ "localhost", "node-1.cluster", "spiffe://cluster/node-1" }, peer.names)
-		assert.equal("r:x", (cluster.call(peer, 1, "x")))
-	end))
-
-	it("looks at the certificates of one who comes again anew", async(function()
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local counts = {}
-		for place = 1, 2 do
-			local addr, passed = relay(listener)
-			local peer = node.connect(addr, { tls = option("client") })
-			assert.equal("r:x", (cluster.call(peer, 1, "x")))
-			counts[place] = passed
-		end
-		for _, back in ipairs({ true, false }) do
-			assert.is_true(counts[1][back] > 500)
-			assert.is_true(counts[2][back] > counts[1][back] - 50, counts[2][back] .. " bytes")
-		end
-	end))
-
-	it("speaks 1.3 alone", async(function()
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		-- A hello of 1.2: one suite; groups and signatures that this end has; no word of another version.
-		local extensions = "\0\10\0\4\0\2\0\29" .. "\0\13\0\4\0\2\4\3"
-		local body = "\3\3" .. ("r"):rep(32) .. "\0" .. "\0\2\192\43" .. "\1\0"
-			.. "\0" .. string.char(#extensions) .. extensions
-		local message = "\1\0\0" .. string.char(#body) .. body
-		local client = raw.connect(listener.addr)
-		client:send("\22\3\1\0" .. string.char(#message) .. message)
-		assert.is_true(client:has_ended())
-		assert.equal("15030300020246", wire.hex(client.arrived)) -- fatal: the version of the protocol
-		told(client:name() .. ": tls: ")
-	end))
-
-	it("closes one that says something else", async(function()
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local began = hello()
-		for place, bytes in ipairs({
-			"GET / HTTP/1.1\r\n\r\n", wire.request(1, 1, "x"), ("\0"):rep(100), ("\255"):rep(70000),
-			began:sub(1, 20) .. ("\255"):rep(#began - 20), began .. began,
-		}) do
-			local client = raw.connect(listener.addr)
-			client:send(bytes)
-			assert.is_true(client:has_ended(), place)
-		end
-		node.eventually(function()
-			return cluster.stats().handshakes == 0
-		end, "no handshakes")
-		assert.equal(0, cluster.stats().connections_in)
-		local peer = node.connect(listener.addr, { tls = option("client") })
-		assert.equal("r:x", (cluster.call(peer, 1, "x")))
-	end))
-
-	it("has no more handshakes at a time than maxhandshakes; the others wait", async(function()
-		node.serve({ maxhandshakes = 3, handshake = 400 })
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		for _ = 1, 3 do
-			raw.connect(listener.addr)
-		end
-		await_handshakes(3)
-		local failed = cluster.stats().failed_handshakes
-		local took = node.timed(function()
-			local peer = node.connect(listener.addr, { tls = option("client") })
-			assert.equal("r:x", (cluster.call(peer, 1, "x")))
-		end)
-		assert.is_true(took >= 200, took .. " ms")
-		assert.equal(3, cluster.stats().failed_handshakes - failed)
-		assert.equal(0, log.mentions("maxconnections"))
-	end))
-
-	it("ends handshakes with their listener, which makes room for those at others", async(function()
-		node.serve({ maxhandshakes = 2 })
-		local one = node.listen(nil, nil, { tls = option("node") })
-		local other = node.listen(nil, nil, { tls = option("node") })
-		local silent = { raw.connect(one.addr), raw.connect(one.addr) }
-		await_handshakes(2)
-		local took = node.timed(function()
-			local waiting = task.fork(function()
-				time.sleep(50)
-				cluster.close(one)
-			end)
-			assert.truthy(waiting)
-			local peer = node.connect(other.addr, { tls = option("client") })
-			assert.equal("r:x", (cluster.call(peer, 1, "x")))
-		end)
-		assert.is_true(took >= 40 and took < 1000, took .. " ms")
-		for _, client in ipairs(silent) do
-			assert.is_true(client:has_ended())
-		end
-		assert.equal(0, cluster.stats().handshakes)
-	end))
-
-	it("says why it refuses somebody before its listener is closed", async(function()
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local client = raw.connect(listener.addr)
-		client:send("GET / HTTP/1.1\r\n\r\n")
-		told(client:name() .. ": tls: it does not speak TLS")
-		assert.equal(1, cluster.stats().handshakes) -- it is listened to, or it could miss the alert
-		cluster.close(listener)
-		assert.equal(0, cluster.stats().handshakes)
-		assert.is_true(client:has_ended())
-	end))
-
-	it("lets nobody in whose handshake was under way when a drain began", async(function()
-		node.serve({ tls = option("node") })
-		local silent = raw.connect(node.listen().addr)
-		await_handshakes(1)
-		assert.is_true(cluster.drain(500))
-		assert.is_true(silent:has_ended())
-		assert.equal(0, cluster.stats().handshakes)
-	end))
-
-	it("keeps a storm of silent strangers from those who are there, and from the log", async(function()
-		node.serve({ maxhandshakes = 50, handshake = 100 })
-		local listener = node.listen(nil, 1000, { tls = option("node") })
-		local peer = node.connect(listener.addr, { tls = option("client") })
-		local failed = cluster.stats().failed_handshakes
-		for index = 1, 300 do
-			raw.connect(listener.addr)
-			if index % 30 == 0 then
-				assert.equal("r:x", (cluster.call(peer, 1, "x")))
-				assert.is_true(cluster.stats().handshakes <= 50)
-			end
-		end
-		local late = node.connect(listener.addr, { tls = option("client"), shared = false })
-		assert.equal("r:x", (cluster.call(late, 1, "x")))
-		node.eventually(function()
-			return cluster.stats().failed_handshakes - failed == 300
-		end, "the ends")
-		local lines = log.mentions("no handshake within")
-		assert.is_true(lines >= 1 and lines <= 60, lines .. " lines")
-		node.eventually(function()
-			raw.connect(listener.addr):send("GET / HTTP/1.1\r\n\r\n")
-			return log.mentions("more were refused since") >= 1
-		end, "the number of the others")
-	end))
-
-	it("counts those in their handshakes as connections", async(function()
-		node.serve({ maxperhost = 2, handshake = 300 })
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local silent = { raw.connect(listener.addr), raw.connect(listener.addr) }
-		await_handshakes(2)
-		local third = raw.connect(listener.addr)
-		assert.is_true(third:has_ended())
-		told("as many as maxperhost allows")
-		for _, client in ipairs(silent) do
-			client:close()
-		end
-		await_handshakes(0)
-		local peer = node.connect(listener.addr, { tls = option("client") })
-		assert.equal("r:x", (cluster.call(peer, 1, "x")))
-	end))
-
-	it("counts them for maxconnections, too", async(function()
-		node.serve({ maxconnections = 2, handshake = 300 })
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local peer = node.connect(listener.addr, { tls = option("client") })
-		local silent = raw.connect(listener.addr)
-		await_handshakes(1)
-		local refused = cluster.stats().refused_connections
-		assert.is_true(raw.connect(listener.addr):has_ended())
-		assert.equal(1, cluster.stats().refused_connections - refused)
-		assert.is_true(silent:has_ended())
-		local late = node.connect(listener.addr, { tls = option("client"), shared = false })
-		assert.equal("r:x", (cluster.call(late, 1, "x")))
-		assert.equal("r:x", (cluster.call(peer, 1, "x")))
-	end))
-
-	it("ends a dial to one that never answers within the time of serve", async(function()
-		node.serve({ timeout = 200 })
-		local server = raw.listen()
-		local peer
-		local took = node.timed(function()
-			peer = node.connect(server.addr, { tls = option("client") })
-			assert.same({ nil, "timeout" }, { cluster.call(peer, 1, "x") })
-		end)
-		assert.is_nil(peer.fd)
-		assert.is_true(took >= 380 and took < 1500, took .. " ms")
-	end))
-
-	it("closes a connection whose bytes do not fit, and fails what waits on it", async(function()
-		local listener = node.listen(nil, nil, { tls = option("node") })
-		local handled, ended
-		node.serve({
-			call = function(_, _, body)
-				handled = body
-				return "r:" .. body
-			end,
-			close = function(peer, errno)
-				ended = ended or { peer.addr or "in", errno }
-			end,
-		})
-		for _, spoils_back in ipairs({ true, false }) do
-			local spoil
-			local addr = relay(listener, function(to, bytes, back)
-				if spoil and back == spoils_back then
-					bytes = bytes:sub(1, -2) .. string.char((bytes:byte(-1) + 1) % 256)
-				end
-				to:send(bytes)
-			end)
-			local peer = node.connect(addr, { tls = option("client") })
-			assert.equal("r:x", (cluster.call(peer, 1, "x")))
-			spoil, ended = true, nil
-			assert.same({ nil, "closed" }, { cluster.call(peer, 1, "y") })
-			node.eventually(function()
-				return ended
-			end, "a close")
-			assert.same({ spoils_back and addr or "in", 71 }, ended)
-			assert.equal(spoils_back and "y" or "x", handled)
-			told("closing " .. (spoils_back and addr or "127.0.0.1:"))
-			assert.equal(1, log.mentions(": tls: cannot decrypt peer's message"))
-			handled = nil
-			log.capture()
-		end
-	end))
-
-	it("reads its files again when it is told to, and keeps what is connected", async(function()
-		certificates.copy("node.pem", "mine.pem")
-		certificates.copy("node.key", "mine.key")
-		node.serve({ tls = option("mine") })
-		local listener = node.listen()
-		local function names()
-			local peer = node.connect(listener.addr, { tls = option("client"), shared = false })
-			assert.equal("r:x", (cluster.call(peer, 1, "x")))
-			return #peer.names, peer
-		end
-		local count, old = names()
-		assert.equal(3, count)
-		certificates.copy("renewed.pem", "mine.pem")
-		local ok, why = cluster.reload_tls()
-		assert.is_nil(ok)
-		assert.matches("^key .*mine%.key: is not that of the certificate in .*mine%.pem$", why)
-		assert.equal(3, (names()))
-		certificates.copy("renewed.key", "mine.key")
-		assert.is_true(cluster.reload_tls())
-		assert.equal(4, (names()))
-		assert.equal("r:x", (cluster.call(old, 1, "x")))
-		os.remove(certificates.path("mine.key"))
-		ok, why = cluster.reload_tls()
-		assert.is_nil(ok)
-		assert.matches("^key .*mine%.key: No such file or directory$", why)
-		assert.equal(4, (names()))
-		assert.equal("r:x", (cluster.call(old, 1, "x")))
-	end))
-
-	it("reads all files again or none", async(function()
-		certificates.copy("node.pem", "one.pem")
-		certificates.copy("node.key", "one.key")
-		certificates.copy("ca.pem", "two-ca.pem")
-		local one = node.listen(nil, nil, { tls = option("one") })
-		local two = node.listen(nil, nil, { tls = option("node", { ca = certificates.path("two-ca.pem") }) })
-		local function count()
-			local peer = node.connect(one.addr, { tls = option("client"), shared = false })
-			return #peer.names
-		end
-		assert.equal(3, count())
-		certificates.copy("renewed.pem", "one.pem")
-		certificates.copy("renewed.key", "one.key")
-		certificates.write("two-ca.pem", "nothing")
-		local ok, why = cluster.reload_tls()
-		assert.is_nil(ok)
-		assert.matches("^ca .*two%-ca%.pem: holds no certificate$", why)
-		told("tls: " .. why)
-		assert.equal(3, count())
-		-- What nobody uses any more holds up nobody.
-		cluster.close(two)
-		assert.is_true(cluster.reload_tls())
-		assert.equal(4, count())
-	end))
-
 	it("tells the names anew when a handle connects again", async(function()
 		certificates.copy("node.pem", "again.pem")
 		certificates.copy("node.key", "again.key")
@@ -750,86 +354,5 @@ describe("TLS", function()
 		end, "the end")
 		assert.equal("r:x", (cluster.call(peer, 1, "x")))
 		assert.equal(4, #peer.names)
-	end))
-
-	it("uses a CA that has changed for those who come from then on", async(function()
-		certificates.copy("ca.pem", "trusted.pem")
-		node.serve({ tls = option("node", { ca = certificates.path("trusted.pem") }) })
-		local listener = node.listen()
-		local old = node.connect(listener.addr, { tls = option("client"), shared = false })
-		certificates.copy("other-ca.pem", "trusted.pem")
-		assert.is_true(cluster.reload_tls())
-		fails(node.connect(listener.addr, { tls = option("client"), shared = false }), "it refuses this end's certificate")
-		assert.equal("r:x", (cluster.call(old, 1, "x")))
-		local other = node.connect(listener.addr, { tls = option("stranger"), shared = false })
-		assert.equal("r:x", (cluster.call(other, 1, "x")))
-	end))
-
-	it("takes paths of any bytes, as the system does", async(function()
-		certificates.copy("node.pem", "caf\233.pem")
-		certificates.copy("node.key", "caf\233.key")
-		assert.equal("r:x", (cluster.call(pair(option("caf\233"), option("client")), 1, "x")))
-	end))
-
-	it("raises for mistakes, and names the file", async(function()
-		local path = certificates.path
-		local function wrong(given, text)
-			for name, use in pairs({
-				["cluster.serve"] = function()
-					node.serve({ tls = given })
-				end,
-				["cluster.listen"] = function()
-					cluster.listen("127.0.0.1:0", nil, { tls = given })
-				end,
-				["cluster.connect"] = function()
-					cluster.connect("127.0.0.1:1", { tls = given })
-				end,
-			}) do
-				local ok, problem = helper.protect(use)
-				assert.is_false(ok)
-				assert.matches("spec/[%w_/.]+:%d+: ", problem)
-				assert.equal(name .. ": " .. text, problem:match(": (cluster%..*)$"))
-			end
-		end
-		local function pem(text, what)
-			return ("-----BEGIN %s-----\n%s\n-----END %s-----\n"):format(what, text, what)
-		end
-		certificates.write("cut off", pem("AAAA", "CERTIFICATE"):sub(1, -10))
-		certificates.write("cut off.key", pem("AAAA", "PRIVATE KEY"):sub(1, -10))
-		certificates.write("not base64", pem("!", "CERTIFICATE"))
-		certificates.write("no certificate", pem("AAAA", "CERTIFICATE"))
-		wrong("x", "option 'tls' must be a table or false, got string \"x\"")
-		wrong({ crt = "x" }, "option 'tls': unknown option 'crt' (did you mean 'cert'?)")
-		wrong({ verify = 1 }, "option 'tls.verify' must be a boolean, got number 1")
-		wrong({ ca = 1 }, "option 'tls.ca' must be a string, got number 1")
-		wrong({ cert = "x" }, "option 'tls': cert and key belong together, and there is no key")
-		wrong({}, "option 'tls': ca is needed to verify the other end")
-		wrong({ ca = "/nowhere/ca.pem" }, "option 'tls': ca /nowhere/ca.pem: No such file or directory")
-		wrong({ server_name = 1 }, "option 'tls.server_name' must be a string, got number 1")
-		wrong({ key = "x" }, "option 'tls': cert and key belong together, and there is no cert")
-		for name, wanted in pairs({
-			["cut off"] = "is no PEM, or is cut off",
-			["not base64"] = "is no PEM, or is cut off",
-			["no certificate"] = "holds what is no certificate",
-		}) do
-			local bad = path(name)
-			wrong({ ca = bad }, ("option 'tls': ca %s: %s"):format(bad, wanted))
-			wrong(option("node", { cert = bad }), ("option 'tls': cert %s: %s"):format(bad, wanted))
-		end
-		wrong(option("node", { key = path("cut off.key") }),
-			("option 'tls': key %s: is no PEM, or is cut off"):format(path("cut off.key")))
-		wrong({ ca = shell.dir }, ("option 'tls': ca %s: Is a directory"):format(shell.dir))
-		wrong({ ca = path("node.key") }, ("option 'tls': ca %s: holds no certificate"):format(path("node.key")))
-		wrong(option("node", { key = path("ca.pem") }),
-			("option 'tls': key %s: holds no private key, or none that is not encrypted"):format(path("ca.pem")))
-		wrong(option("node", { key = path("client.key") }),
-			("option 'tls': key %s: is not that of the certificate in %s"):format(path("client.key"), path("node.pem")))
-		assert.error_matches(function()
-			cluster.listen("127.0.0.1:0", nil, { tls = option(nil) })
-		end, "cluster.listen: option 'tls': cert and key are needed to listen")
-		node.serve({ tls = option(nil) })
-		assert.error_matches(function()
-			cluster.listen("127.0.0.1:0")
-		end, "cluster.listen: option 'tls': cert and key are needed to listen")
 	end))
 end)

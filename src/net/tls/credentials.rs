@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
@@ -101,6 +101,11 @@ fn own(error: &Error) -> String {
 }
 
 fn load(settings: &Settings) -> Result<Fresh, String> {
+    if let Some(name) = &settings.server_name
+        && ServerName::try_from(name.as_str()).is_err()
+    {
+        return Err(format!("server_name {name:?}: is neither a name nor an address"));
+    }
     let provider = Arc::new(ring::default_provider());
     let identity = match &settings.identity {
         Some((cert, key)) => Some(read_identity(cert, key)?),
