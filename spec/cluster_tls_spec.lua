@@ -233,6 +233,19 @@ describe("TLS", function()
 		assert.equal(71, closed)
 	end))
 
+	it("waits longer with each refusal before the next dial, up to half a second", async(function()
+		local peer = pair(option("node"), option(nil))
+		local before = cluster.stats().connects
+		local began = time.monotonic()
+		while time.monotonic() - began < 1000 do
+			fails(peer, "tls: it wants a certificate")
+			time.sleep(5)
+		end
+		-- After 50, 100, 200, 400 and 500 ms, and what began in between.
+		local dials = cluster.stats().connects - before
+		assert.is_true(dials >= 2 and dials <= 6, dials .. " dials")
+	end))
+
 	it("tells a plain client that knocks at a door with TLS, and the log of both", async(function()
 		local peer = pair(option("node"), false)
 		fails(peer, "it speaks TLS, and this end does not; the option tls must be set on both")
@@ -241,7 +254,7 @@ describe("TLS", function()
 
 	it("tells a client with TLS that knocks at a plain door, and its log", async(function()
 		local took = node.timed(function()
-			fails(pair(false, option("client")), "the option tls must be set on both")
+			fails(pair(false, option("client")), "tls: it has ended the connection in the handshake: it has no tls set")
 		end)
 		assert.is_true(took < 2500, took .. " ms")
 		told("it speaks TLS, and this end does not; the option tls must be set on both")
@@ -249,7 +262,7 @@ describe("TLS", function()
 
 	it("does the same with generation 2", async(function()
 		node.serve({ wire = 2 })
-		fails(pair(false, option("client")), "the option tls must be set on both")
+		fails(pair(false, option("client")), "tls: it has ended the connection in the handshake: it has no tls set")
 		told("it speaks TLS, and this end does not")
 		fails(pair(option("node"), false), "it speaks TLS, and this end does not")
 	end))

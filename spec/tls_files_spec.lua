@@ -72,6 +72,31 @@ describe("the files of TLS", function()
 		assert.equal(4, count())
 	end))
 
+	it("reads them anew for a connection where nothing else uses them", async(function()
+		certificates.copy("node.pem", "mine.pem")
+		certificates.copy("node.key", "mine.key")
+		local seen
+		node.serve({
+			accept = function(peer)
+				seen = #peer.names
+			end,
+		})
+		local listener = node.listen(nil, nil, { tls = option("node") })
+		local function shown()
+			local peer = node.connect(listener.addr, { tls = option("mine"), shared = false })
+			assert.equal("r:x", (cluster.call(peer, 1, "x")))
+			return seen, peer
+		end
+		local _, peer = shown()
+		certificates.copy("renewed.pem", "mine.pem")
+		certificates.copy("renewed.key", "mine.key")
+		local count, second = shown()
+		assert.equal(3, count) -- the first one uses them as they were
+		cluster.close(peer)
+		cluster.close(second)
+		assert.equal(4, (shown()))
+	end))
+
 	it("uses a CA that has changed for those who come from then on", async(function()
 		certificates.copy("ca.pem", "trusted.pem")
 		node.serve({ tls = option("node", { ca = certificates.path("trusted.pem") }) })

@@ -240,6 +240,33 @@ describe("a handshake of TLS", function()
 		assert.equal("r:x", (cluster.call(peer, 1, "x")))
 	end))
 
+	it("lets listeners take turns at the room for handshakes", async(function()
+		node.serve({ maxhandshakes = 2, handshake = 100 })
+		local busy = node.listen(nil, 1000, { tls = option("node") })
+		local other = node.listen(nil, nil, { tls = option("node") })
+		for _ = 1, 100 do -- five seconds of silence, should the first one have all of it
+			raw.connect(busy.addr)
+		end
+		await_handshakes(2)
+		local took = node.timed(function()
+			local peer = node.connect(other.addr, { tls = option("client") })
+			assert.equal("r:x", (cluster.call(peer, 1, "x")))
+		end)
+		assert.is_true(took < 1000, took .. " ms")
+	end))
+
+	it("lets others begin at once when serve allows more", async(function()
+		node.serve({ maxhandshakes = 1, handshake = 10000 })
+		local listener = node.listen(nil, nil, { tls = option("node") })
+		raw.connect(listener.addr)
+		await_handshakes(1)
+		raw.connect(listener.addr)
+		time.sleep(20)
+		assert.equal(1, cluster.stats().handshakes)
+		node.serve({ maxhandshakes = 2 })
+		await_handshakes(2)
+	end))
+
 	it("ends a dial to one that never answers within the time of serve", async(function()
 		node.serve({ timeout = 200 })
 		local server = raw.listen()
@@ -250,6 +277,43 @@ describe("a handshake of TLS", function()
 		end)
 		assert.is_nil(peer.fd)
 		assert.is_true(took >= 380 and took < 1500, took .. " ms")
+	end))
+
+	it("does not say that nothing was carried out where bytes have been spoiled", async(function()
+		local handled = 0
+		node.serve({
+			call = function()
+				handled = handled + 1
+				task.wait() -- for ever
+			end,
+		})
+		local spoil
+		local addr = relay(node.listen(nil, nil, { tls = option("node") }), function(to, bytes)
+			to:send(bytes)
+			if spoil then
+				spoil = false
+				to:send("\23\3\3\0\32" .. ("x"):rep(32))
+			end
+		end)
+		-- Nothing has come back on this connection before.
+		local peer = node.connect(addr, { tls = option("client") })
+		assert.is_true(cluster.send(peer, 1, "x"))
+		node.eventually(function()
+			return handled == 1
+		end, "the message")
+		local outcome
+		task.fork(function()
+			outcome = { cluster.call(peer, 1, "y") }
+		end)
+		node.eventually(function()
+			return handled == 2
+		end, "the call")
+		spoil = true
+		assert.is_true(cluster.send(peer, 1, "x")) -- has the relay at work
+		node.eventually(function()
+			return outcome
+		end, "the end")
+		assert.same({ nil, "closed" }, outcome)
 	end))
 
 	it("closes a connection whose bytes do not fit, and fails what waits on it", async(function()

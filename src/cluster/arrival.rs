@@ -99,10 +99,14 @@ impl Cluster {
         self.let_others_begin();
     }
 
-    /// There may be room for handshakes that wait at some door.
-    fn let_others_begin(&self) {
-        for gate in self.gates.iter().filter(|gate| gate.tls.is_some()) {
-            gate.door.note();
+    /// There may be room for handshakes that wait at some door. Whichever is looked after first takes all of it,
+    /// so they take turns at that.
+    pub(super) fn let_others_begin(&mut self) {
+        let doors: Vec<_> =
+            self.gates.iter().filter(|gate| gate.tls.is_some()).map(|gate| &gate.door).collect();
+        self.first_door = (self.first_door + 1) % doors.len().max(1);
+        for door in doors.iter().cycle().skip(self.first_door).take(doors.len()) {
+            door.note();
         }
     }
 }

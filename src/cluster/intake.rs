@@ -1,6 +1,6 @@
 //! What a connection brings: bytes, the messages in them, and what becomes of each.
 
-use crate::net::tls::record;
+use crate::net::tls::{Flaw, record};
 use crate::reactor::Reactor;
 use crate::reactor::arena::Span;
 use crate::reactor::event::{Event, Severity};
@@ -68,7 +68,13 @@ impl Cluster {
                     }
                     _ => return self.break_off(reactor, link, errno),
                 },
-                Read::Flaw(why) => return self.refuse_flaw(reactor, link, &format!("tls: {why}")),
+                Read::Flaw(Flaw { text, refused }) => {
+                    let why = format!("tls: {text}");
+                    return match refused {
+                        true => self.refused(reactor, link, &why),
+                        false => self.refuse(reactor, link, libc::EPROTO, &why),
+                    };
+                }
                 Read::Bytes { start, more } => {
                     self.digest(reactor, link, start, &mut share);
                     if more || share == 0 {
@@ -141,6 +147,9 @@ impl Cluster {
             {
                 known.fresh = false;
                 known.stranger = None;
+                if let Some(peer) = self.peers.get_mut(known.peer) {
+                    peer.forget_failures();
+                }
             }
             let at = position + (data.as_ptr() as usize - arrived.as_ptr() as usize);
             let data = reactor.arena.span(at, data.len());
@@ -227,7 +236,7 @@ impl Cluster {
         if stranger == Stranger::Tls {
             self.totals.refused_frames += 1;
             let text = "it speaks TLS, and this end does not; the option tls must be set on both";
-            return self.refuse_flaw(reactor, link, text);
+            return self.refused(reactor, link, text);
         }
         let (own, other) = (known.generation.number(), known.generation.other().number());
         let text = format!(
@@ -236,10 +245,9 @@ impl Cluster {
         self.refuse_bytes(reactor, link, &text);
     }
 
-    /// Closes a connection on which TLS has failed. Where it was dialled and has brought nothing, the other
-    /// end has never let this one in, which those are told who have asked something: none of it was carried
-    /// out.
-    fn refuse_flaw(&mut self, reactor: &mut Reactor, link: Id, why: &str) {
+    /// Closes a connection whose other end has not let this one in, as those are told who have asked something:
+    /// none of it was carried out.
+    fn refused(&mut self, reactor: &mut Reactor, link: Id, why: &str) {
         let Some(known) = self.links.get(link) else { return };
         if known.incoming || !known.fresh {
             return self.refuse(reactor, link, libc::EPROTO, why);

@@ -65,6 +65,8 @@ pub struct Cluster {
     guard: Guard,
     credentials: credentials::Known,
     arrivals: Registry<Arrival>,
+    /// Whose turn it is among the doors where handshakes wait.
+    first_door: usize,
     /// What is logged of failed handshakes.
     remarks: Remarks<{ arrival::LINES }>,
     requests: Registry<Request>,

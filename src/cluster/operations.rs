@@ -51,6 +51,7 @@ impl Cluster {
         for gate in self.gates.iter() {
             gate.door.keep_alive(limits.keepalive);
         }
+        self.let_others_begin();
         // Where requests wait there may be room now, which the next look at each finds.
         for peer in self.peers.iter().filter(|peer| !peer.is_idle()) {
             if let State::Up { link } = peer.state

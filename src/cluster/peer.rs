@@ -126,10 +126,17 @@ impl Peer {
         self.failure = Some(Failure { why, pause, until: now + pause });
     }
 
-    /// Forgets failures: a dial has succeeded. True when it was not the first.
+    /// A dial has succeeded. True when it was not the first.
     pub(super) fn succeeded(&mut self) -> bool {
-        self.failure = None;
+        if self.tls.is_none() {
+            self.forget_failures(); // else the other end may yet refuse this one
+        }
         std::mem::replace(&mut self.known, true)
+    }
+
+    /// The other end has let this one in.
+    pub(super) fn forget_failures(&mut self) {
+        self.failure = None;
     }
 
     /// Why a dial now would not be tried.

@@ -51,6 +51,10 @@ pub(super) fn register(lua: &Lua, core: &Table, node: &Shared) -> Result<()> {
     };
     core.raw_set("credentials", lua.create_function(credentials)?)?;
 
+    // credentials_used(credentials): whether a listener or a handle has them.
+    let used = |_: &Lua, held: UserDataRef<Held>| Ok(Arc::strong_count(&held.0) > 1);
+    core.raw_set("credentials_used", lua.create_function(used)?)?;
+
     // reload_credentials(default): what is wrong with a file, if anything.
     let shared = Rc::clone(node);
     let reload = move |_: &Lua, default: Given| {

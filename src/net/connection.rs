@@ -215,7 +215,7 @@ impl Connection {
         &mut self.out
     }
 
-    /// How many bytes the kernel has not taken yet; at least one while TLS holds some.
+    /// How many bytes neither the kernel nor TLS has taken yet; at least one while TLS holds some.
     pub fn queued(&self) -> usize {
         self.out.len() + usize::from(self.held)
     }

@@ -36,7 +36,7 @@ impl Dialer {
         match address {
             Address::Endpoint(endpoint) => {
                 let host = match &endpoint {
-                    Endpoint::Net(address) => address.ip().to_string(),
+                    Endpoint::Net(address) => address.ip().to_canonical().to_string(),
                     Endpoint::Unix(_) => "localhost".to_owned(),
                 };
                 self.knock(endpoint, &host).await

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::net::connection::{Arrival, Connection};
 use crate::net::endpoint::Endpoint;
 use crate::net::errno;
-use crate::net::tls::{Names, flaw};
+use crate::net::tls::{Flaw, Names, flaw};
 use crate::timers::TimerId;
 
 use super::inbox::Source;
@@ -50,8 +50,8 @@ pub enum Read {
     Message(Vec<u8>),
     /// It is over, with the system's number of the reason; 0: the other end finished in order.
     End { errno: i32 },
-    /// The bytes themselves are no good, where TLS looks at them; why, in words.
-    Flaw(String),
+    /// The bytes themselves are no good, where TLS looks at them.
+    Flaw(Flaw),
 }
 
 /// One socket.
@@ -105,7 +105,7 @@ impl Socket {
         self.connection.out()
     }
 
-    /// How many bytes the kernel has not taken yet.
+    /// How many bytes neither the kernel nor TLS has taken yet; at least one while TLS holds some.
     pub fn queued(&self) -> usize {
         self.connection.queued()
     }
@@ -115,7 +115,7 @@ impl Socket {
         self.connection.received()
     }
 
-    /// How many bytes the kernel has taken so far.
+    /// How many bytes have been written so far.
     pub fn sent(&self) -> u64 {
         self.connection.sent()
     }
@@ -170,7 +170,7 @@ impl Socket {
             (Poll::Pending, None) => Read::Nothing,
             (Poll::Pending, Some(errno)) => Read::End { errno },
             (Poll::Ready(Err(error)), failure) => match flaw(&error) {
-                Some(text) => Read::Flaw(text),
+                Some(flaw) => Read::Flaw(flaw),
                 None => Read::End { errno: failure.unwrap_or_else(|| errno::number(&error)) },
             },
             // A broken pipe is how a write learns of an end in order.

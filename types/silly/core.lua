@@ -161,6 +161,11 @@ function core.open(address, wire, tls) end
 ---@return string? problem which file, and what is wrong with it
 function core.credentials(given) end
 
+--- Whether a listener or a handle has credentials.
+---@param credentials userdata
+---@return boolean
+function core.credentials_used(credentials) end
+
 --- Reads the files of all credentials again; nothing changes when something is wrong with one that a listener
 --- or a handle uses, or with the default.
 ---@param default userdata? credentials

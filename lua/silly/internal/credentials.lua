@@ -16,7 +16,7 @@ core.loaded.credentials = credentials
 
 local OPTIONS = { "cert", "key", "ca", "verify", "server_name" }
 
---- Those in use, by what they were made of.
+--- By what they were made of. Those that no listener and no handle uses may be out of date.
 ---@type table<string, silly.credentials.held>
 local known = setmetatable({}, { __mode = "v" })
 
@@ -43,7 +43,7 @@ local function problem_with(given)
 	end
 end
 
---- Credentials for an option. The same files, read once, for all that name them.
+--- Credentials for an option. What a listener or a handle uses is not read again.
 ---@param given any
 ---@return silly.credentials.held?
 ---@return string? problem
@@ -59,7 +59,7 @@ function credentials.of(given)
 	parts[4] = tostring(given.verify ~= false)
 	local key = table.concat(parts, "\0")
 	local held = known[key]
-	if not held then
+	if not (held and core.credentials_used(held.native)) then
 		local native, why = core.credentials {
 			cert = given.cert,
 			key = given.key,

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::transport::Transport;
 
-use super::{Names, Settings};
+use super::{Flaw, Names, Settings};
 
 /// What an end shows and whom it takes.
 #[derive(Debug)]
@@ -81,6 +81,6 @@ impl AsyncWrite for Session {
 }
 
 /// What is wrong with bytes that have come; never TLS.
-pub fn flaw(_: &io::Error) -> Option<String> {
+pub fn flaw(_: &io::Error) -> Option<Flaw> {
     None
 }

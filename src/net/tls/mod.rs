@@ -5,7 +5,7 @@
 //! - `anyone`: the verifier of those who verify nothing; `words`: errors for people.
 //! - `record`: bytes that are TLS where none is expected.
 //!
-//! It is TLS 1.3 alone, since both ends are this library, and nothing is resumed: connections live long,
+//! It is TLS 1.3 alone, as both ends are meant to be this library, and nothing is resumed: connections live long,
 //! and whoever comes again is to be looked at again. Without the feature `tls` there are no credentials, and
 //! so none of the rest: `absent` has the types.
 
@@ -33,6 +33,14 @@ pub use credentials::Credentials;
 pub use session::Session;
 #[cfg(feature = "tls")]
 pub use words::flaw;
+
+/// What TLS finds wrong with bytes that have come.
+#[derive(Debug)]
+pub struct Flaw {
+    pub text: String,
+    /// The other end has refused this one's certificate, and so has taken nothing of it.
+    pub refused: bool,
+}
 
 /// The names in the other end's certificate.
 pub type Names = std::sync::Arc<[Box<str>]>;

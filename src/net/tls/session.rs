@@ -49,8 +49,8 @@ impl AsyncRead for Session {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer) {
-            // An end without TLS's own word for it, as a process leaves that was killed. Frames tell by
-            // themselves whether anything is missing, so it is an end like that of a plain connection.
+            // An end without TLS's own word for it, as a process leaves that was killed: an end like that of a
+            // plain connection. Half a frame is none, and who is asked and does not answer has gone.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Poll::Ready(Ok(()))
             }
