@@ -37,6 +37,7 @@ local core = {}
 ---@field FAILED integer slot, nil, message: a request has failed
 ---@field LOG integer level, text: a line for the log
 ---@field LOOKED_UP integer slot: a lookup has ended, see `answer`
+---@field DISCOVERED integer slot: a registration or a watched service has something to tell, see `discovery.told`
 ---@field STREAM_ACCEPTED integer id of the listener, id of the stream
 ---@field STREAM_READY integer slot: a read has ended, see `tcp.conclude`
 ---@field STREAM_DIALED integer slot: an attempt to connect has ended, see `tcp.connected`
