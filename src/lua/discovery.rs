@@ -1,5 +1,6 @@
 //! Nodes that find each other through etcd, through mlua's safe interface: the sub-table `discovery`.
 
+use std::convert::identity;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,6 +23,14 @@ fn begun(outcome: std::result::Result<Option<Id>, Refusal>) -> Begun {
         Ok(Some(id)) => (Some(slot(id)), Some(id.to_bits()), None),
         Ok(None) => (None, None, Some("closed".to_owned())),
         Err(refusal) => (None, None, Some(refusal.to_string())),
+    }
+}
+
+/// What can be a key of ours.
+fn text(given: &LuaString) -> std::result::Result<String, Begun> {
+    match given.to_str() {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err((None, None, Some("the name is not UTF-8".to_owned()))),
     }
 }
 
@@ -70,9 +79,10 @@ fn things(lua: &Lua, discovery: &Table, node: &Shared) -> Result<()> {
     let join = move |_: &Lua, (line, key, addr, ttl): (u64, LuaString, LuaString, u32)| {
         let mut node = shared.borrow_mut();
         let Node { rooms, reactor, .. } = &mut *node;
-        let (line, key, addr) =
-            (Id::from_bits(line), key.to_string_lossy(), addr.to_string_lossy());
-        Ok(begun(rooms.discovery.join(reactor, line, key, addr, ttl)))
+        Ok(text(&key).map_or_else(identity, |key| {
+            let (line, addr) = (Id::from_bits(line), addr.to_string_lossy());
+            begun(rooms.discovery.join(reactor, line, key, addr, ttl))
+        }))
     };
     discovery.raw_set("join", lua.create_function(join)?)?;
 
@@ -81,8 +91,9 @@ fn things(lua: &Lua, discovery: &Table, node: &Shared) -> Result<()> {
     let watch = move |_: &Lua, (line, prefix): (u64, LuaString)| {
         let mut node = shared.borrow_mut();
         let Node { rooms, reactor, .. } = &mut *node;
-        let (line, prefix) = (Id::from_bits(line), prefix.to_string_lossy());
-        Ok(begun(rooms.discovery.watch(reactor, line, prefix)))
+        Ok(text(&prefix).map_or_else(identity, |prefix| {
+            begun(rooms.discovery.watch(reactor, Id::from_bits(line), prefix))
+        }))
     };
     discovery.raw_set("watch", lua.create_function(watch)?)?;
 
