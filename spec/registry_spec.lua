@@ -29,7 +29,7 @@ if not core.discovery then
 	return
 end
 
-if not etcd.is_there then
+if not etcd.directory then
 	pending("silly.net.registry: there is no etcd")
 	return
 end

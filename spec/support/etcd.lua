@@ -20,8 +20,8 @@ end
 
 local program = line_of(("'%s/tools/etcd' 2>/dev/null"):format(shell.root))
 
---- Whether there is one to start.
-etcd.is_there = program ~= nil
+--- Where it is, for programs that look for one on the PATH; nil where there is none.
+etcd.directory = program and program:match("^(.*)/")
 
 local Server = {}
 Server.__index = Server
