@@ -148,8 +148,7 @@ describe("the registry", function()
 
 	it("calls back in order, each time in a task of its own, and not after a close", with_etcd(function()
 		local reg, seen = open(), {}
-		local view
-		view = assert(reg:watch("game", function(event, who)
+		assert(reg:watch("game", function(event, who, view)
 			seen[#seen + 1] = event .. " " .. who.name
 			if who.name == "c" then
 				view:close()
@@ -164,6 +163,19 @@ describe("the registry", function()
 		time.sleep(50)
 		assert.same({ "joined a", "joined b", "joined c" }, seen)
 		assert.truthy(log.text():find("a callback's own fault", 1, true))
+	end))
+
+	it("may be closed by the callback before the first listing is whole", with_etcd(function()
+		local reg, calls = open(), 0
+		for _, name in ipairs { "a", "b" } do
+			assert(reg:join("game", "127.0.0.1:1", name))
+		end
+		local view, why = reg:watch("game", function(_, _, view)
+			calls = calls + 1
+			view:close()
+		end)
+		assert.same({ nil, "closed", 1 }, { view, why, calls })
+		assert.equal("a=127.0.0.1:1 b=127.0.0.1:1", names(watch(reg)))
 	end))
 
 	it("closes all that it has", with_etcd(function()

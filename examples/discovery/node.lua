@@ -20,9 +20,9 @@ io.stdout:setvbuf("line")
 
 -- The other nodes: all that are in the service, by name; and those that are called in turn.
 local others, turns = {}, {}
--- How many calls to each are in flight.
-local flying = {}
-local answered, failed, lost, afterwards = 0, 0, 0, 0
+-- Those whose connection was lost.
+local lost = {}
+local answered, afterwards, failed, needless = 0, 0, 0, 0
 
 local function take_out(peer)
 	for place, other in ipairs(turns) do
@@ -34,6 +34,7 @@ end
 
 local function put_in(peer)
 	take_out(peer)
+	lost[peer] = nil
 	turns[#turns + 1] = peer
 end
 
@@ -51,7 +52,7 @@ cluster.serve {
 	-- The system tells of a process that has died long before the registry does, and this is called before
 	-- the calls in flight fail: whoever calls after that calls somebody else.
 	close = function(peer)
-		lost = lost + (flying[peer] or 0)
+		lost[peer] = true
 		take_out(peer)
 		-- A node that is still there after a while was only cut off.
 		time.after(3000, function()
@@ -89,11 +90,15 @@ local function call_in_turn()
 		local peer = table.remove(turns, 1)
 		if peer then
 			turns[#turns + 1] = peer
-			flying[peer] = (flying[peer] or 0) + 1
-			local answer = cluster.call(peer, HELLO, "hello")
-			flying[peer] = flying[peer] - 1
-			answered, failed = answered + (answer and 1 or 0), failed + (answer and 0 or 1)
-			afterwards = afterwards + (answer and lost > 0 and 1 or 0)
+			local was_lost = lost[peer]
+			if cluster.call(peer, HELLO, "hello") then
+				answered = answered + 1
+				afterwards = afterwards + (next(lost) and 1 or 0)
+			else
+				-- It was in flight when the connection was lost, or it need not have failed.
+				failed = failed + 1
+				needless = needless + (lost[peer] and not was_lost and 0 or 1)
+			end
 		else
 			time.sleep(10)
 		end
@@ -103,18 +108,14 @@ end
 task.fork(function()
 	local listener = assert(cluster.listen("127.0.0.1:0"))
 	local reg = assert(registry.open { endpoints = { endpoint }, ttl = 1 })
-	local view
-	local function say_who_is_there()
-		local list = {}
-		for index, node in ipairs(view:nodes()) do
-			list[index] = node.name
-		end
-		print("sees " .. table.concat(list, " "))
-	end
-	view = assert(reg:watch("game", function(event, node)
+	assert(reg:watch("game", function(event, node, view)
 		on_change(event, node)
-		if event == "left" or #view:nodes() == 5 then
-			say_who_is_there()
+		local list = view:nodes()
+		if event == "left" or #list == 5 then
+			for index, each in ipairs(list) do
+				list[index] = each.name
+			end
+			print("sees " .. table.concat(list, " "))
 		end
 	end))
 	assert(reg:join("game", listener.addr, name))
@@ -124,8 +125,8 @@ task.fork(function()
 	signal("SIGUSR1", function()
 		calling = false
 		callers:wait()
-		print(("answered %d, failed %d, in flight at a loss %d, answered after it %d"):format(
-			answered, failed, lost, afterwards))
+		print(("answered %d, after a loss %d; failed %d, without need %d"):format(
+			answered, afterwards, failed, needless))
 	end)
 	signal("SIGTERM", function()
 		reg:close()

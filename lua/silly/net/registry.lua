@@ -81,7 +81,7 @@ local member_mt = { __index = member, __name = "silly.net.registry.member" }
 ---@field package id integer
 ---@field package slot integer
 ---@field package owner silly.net.registry.client
----@field package callback fun(event: string, node: silly.net.registry.node)?
+---@field package callback fun(event: string, node: silly.net.registry.node, view: silly.net.registry.view)?
 local view = {}
 local view_mt = { __index = view, __name = "silly.net.registry.view" }
 
@@ -141,7 +141,7 @@ loop.on(core.events.DISCOVERED, function(slot)
 	local callback = self and self.callback
 	if callback then
 		scheduler.start(function()
-			callback(event, { name = first, addr = second })
+			callback(event, { name = first, addr = second }, self)
 		end)
 	end
 end, function(slot)
@@ -267,8 +267,8 @@ end
 --- the log. As long as it is watched the loop does not end.
 ---@async
 ---@param service string its name, without a slash
----@param callback (fun(event: "joined"|"left"|"moved", node: silly.net.registry.node))? hears what changes; nobody
----  by default
+---@param callback (fun(event: "joined"|"left"|"moved", node: silly.net.registry.node, view: silly.net.registry.view))?
+---  hears what changes; nobody by default
 ---@return silly.net.registry.view? view
 ---@return string? err as of the module
 function client:watch(service, callback)
@@ -290,8 +290,7 @@ function client:watch(service, callback)
 	watched[slot] = new
 	local listed, why = await(slot, task)
 	if not listed or self.closed then
-		watched[slot] = nil
-		native.unwatch(id)
+		new:close()
 		return nil, why or "closed"
 	end
 	self.views[new] = true
@@ -312,6 +311,12 @@ function view:close()
 		watched[self.slot] = nil
 		self.owner.views[self] = nil
 		native.unwatch(self.id)
+		-- Whoever waits for the first listing, if the callback has had enough before.
+		local waiter = waiting[self.slot]
+		if waiter then
+			waiting[self.slot] = nil
+			scheduler.ready(waiter)
+		end
 	end
 end
 
