@@ -199,3 +199,68 @@ impl Pause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn line(endpoints: &[&str], patience: u64) -> Line {
+        let endpoints: Vec<String> = endpoints.iter().map(|text| (*text).to_owned()).collect();
+        Line::new(&endpoints, None, Duration::from_millis(patience), Resolver::default()).unwrap()
+    }
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    /// Asks for something, and says why it has not come.
+    fn failure(line: &Line) -> Reason {
+        let get = |mut client: Client| async move { client.get("x", None).await };
+        run(line.attempt(get)).err().unwrap()
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_of_tcp() {
+        for text in ["127.0.0.1:2379", "[::1]:2379", "etcd.lan:2379"] {
+            assert!(read(text).is_ok(), "{text}");
+        }
+        for text in ["", "127.0.0.1", "http://h:1", "unix:/x", "srv:_etcd._tcp.lan", "h:0", "a b:1"]
+        {
+            assert!(read(text).unwrap_err().starts_with("bad endpoint"), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_endpoint_is_tried_once_and_the_last_reason_told() {
+        let line = line(&["127.0.0.1:1", "[::1]:1", "127.0.0.1:2"], 5000);
+        assert_eq!(failure(&line).as_str(), "etcd 127.0.0.1:2: Connection refused");
+        assert_eq!(line.state.lock().turn, 3);
+    }
+
+    #[test]
+    fn a_silent_endpoint_uses_up_its_part_of_the_time_only() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let line = line(&[&silent.local_addr().unwrap().to_string(), "127.0.0.1:1"], 400);
+        let began = Instant::now();
+        assert_eq!(failure(&line).as_str(), "etcd 127.0.0.1:1: Connection refused");
+        assert!(began.elapsed() >= Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_connection_is_passed_on_from_once() {
+        let line = line(&["127.0.0.1:1", "127.0.0.1:2"], 100);
+        line.pass_on(0);
+        line.pass_on(0); // of somebody who has found out later
+        assert_eq!(line.state.lock().turn, 1);
+    }
+
+    #[test]
+    fn pauses_grow_until_something_has_lasted() {
+        let mut pause = Pause { failures: 7 };
+        pause.note(Duration::from_secs(4));
+        assert_eq!(pause.failures, 7);
+        pause.note(Pause::WELL);
+        assert_eq!(pause.failures, 0);
+    }
+}
