@@ -7,15 +7,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use etcd_client::{Client, ConnectOptions, Error};
+use etcd_client::{Channel, Client, ConnectOptions, Error};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
+use tonic::codegen::http::Uri;
+use tonic::transport;
+use tower::service_fn;
 
 use crate::net::address::Address;
 use crate::net::balance::dice;
+use crate::net::dial::connect;
 use crate::net::endpoint::Endpoint;
 use crate::net::errno;
 use crate::net::resolver::Resolver;
+use crate::net::transport::Transport;
 use crate::reason::Reason;
 
 /// An etcd that is silent for so long is asked whether it is still there, and has so long to say so. It
@@ -26,6 +32,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 /// Where and how etcd is to be reached.
 pub struct Line {
     endpoints: Vec<Address>,
+    transport: transport::Endpoint,
     options: ConnectOptions,
     /// How long one operation may take, over all endpoints.
     patience: Duration,
@@ -48,16 +55,18 @@ impl Line {
         patience: Duration,
         resolver: Resolver,
     ) -> Result<Line, String> {
-        let mut options = ConnectOptions::new()
-            .with_keep_alive(PROBE, PROBE_PATIENCE)
-            .with_keep_alive_while_idle(true)
-            // A member that is cut off from the others would answer with what it knew.
-            .with_require_leader(true);
+        // Where it leads to is for us to say.
+        let transport = transport::Endpoint::from_static("http://etcd")
+            .http2_keep_alive_interval(PROBE)
+            .keep_alive_timeout(PROBE_PATIENCE)
+            .keep_alive_while_idle(true);
+        // A member that is cut off from the others would answer with what it knew.
+        let mut options = ConnectOptions::new().with_require_leader(true);
         if let Some((name, password)) = user {
             options = options.with_user(name, password);
         }
         let endpoints = endpoints.iter().map(|text| read(text)).collect::<Result<_, _>>()?;
-        Ok(Line { endpoints, options, patience, resolver, state: Mutex::default() })
+        Ok(Line { endpoints, transport, options, patience, resolver, state: Mutex::default() })
     }
 
     /// How long one operation may take.
@@ -112,31 +121,42 @@ impl Line {
         (state.turn, state.client.clone())
     }
 
-    /// Makes the connection of a turn, for all, unless somebody else was faster.
+    /// Makes the connection of a turn, for all, unless somebody else was faster. It is dialled with the first
+    /// request, and again after it was lost.
     async fn connect(&self, turn: usize, endpoint: &Address) -> Result<Client, String> {
-        let socket = self.socket(endpoint).await?;
-        // An address that has to be looked up would cost a thread.
-        let url = format!("http://{socket}");
-        let client = Client::connect([url], Some(self.options.clone())).await.map_err(words)?;
+        let (endpoint, resolver) = (endpoint.clone(), self.resolver.clone());
+        let dial = move |_: Uri| {
+            let (endpoint, resolver) = (endpoint.clone(), resolver.clone());
+            async move {
+                let dialled = reach(&endpoint, &resolver).await;
+                dialled.map(TokioIo::new).map_err(io::Error::other)
+            }
+        };
+        let channel = self.transport.connect_with_connector_lazy(service_fn(dial));
+        let client = Client::from_channel(Channel::Tonic(channel), Some(self.options.clone()))
+            .await
+            .map_err(words)?;
         let mut state = self.state.lock();
         if state.turn == turn {
             return Ok(state.client.get_or_insert(client).clone());
         }
         Ok(client)
     }
+}
 
-    async fn socket(&self, endpoint: &Address) -> Result<SocketAddr, String> {
-        match endpoint {
-            Address::Endpoint(Endpoint::Net(socket)) => Ok(*socket),
-            Address::Name { host, port } => {
-                let found = self.resolver.addresses(host).await?;
-                let ip = found.first().ok_or("no address found")?;
-                Ok(SocketAddr::new(*ip, *port))
-            }
-            // `read` lets nothing else in.
-            other => Err(format!("cannot connect to {other}")),
+/// Connects. The crate would look names up in a thread, and write in a way that raises SIGPIPE.
+async fn reach(endpoint: &Address, resolver: &Resolver) -> Result<Transport, String> {
+    let remote = match endpoint {
+        Address::Endpoint(remote) => remote.clone(),
+        Address::Name { host, port } => {
+            let found = resolver.addresses(host).await?;
+            let ip = found.first().ok_or("no address found")?;
+            SocketAddr::new(*ip, *port).into()
         }
-    }
+        // `read` lets none in.
+        Address::Service(name) => return Err(format!("{name} is no address")),
+    };
+    connect(&remote, None).await
 }
 
 fn read(text: &str) -> Result<Address, String> {
