@@ -2,6 +2,8 @@
 
 # The interpreter to build for and to test with: a name or a path.
 LUA ?= lua5.4
+# What cargo is to build in besides: etcd.
+FEATURES ?=
 # rustup installs cargo here, which is not on the PATH of every shell.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 # Where there is no Lua 5.5, tools/ensure builds it here.
@@ -14,7 +16,7 @@ INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 INST_BINDIR ?= $(PREFIX)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build env test test-all check specs docs memcheck soak bench test-rocks install uninstall clean
+.PHONY: help demo build env test test-all check specs specs-etcd docs memcheck soak bench test-rocks install uninstall clean
 # The steps share one cargo and two cores: one after the other.
 .NOTPARALLEL:
 
@@ -28,9 +30,9 @@ demo: ## build, and show a server and a client talking
 	@tools/build $(LUA)
 	@examples/demo $(LUA)
 
-build: ## build the native library into build/
-	@tools/ensure $(LUA) build
-	@tools/build $(LUA)
+build: ## build the native library into build/; FEATURES=etcd for silly.net.registry
+	@tools/ensure $(LUA) build "$(FEATURES)"
+	@tools/build $(LUA) "$(FEATURES)"
 
 env: ## print what makes `require "silly"` work from here: eval "$(make -s env)"
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;;"'
@@ -51,6 +53,10 @@ specs: ## the tests of Lua alone; SPECS= goes to busted: files to run in place o
 	@tools/ensure $(LUA) specs
 	@tools/build $(LUA)
 	@tools/specs "$(LUA)" $(SPECS)
+
+specs-etcd: ## those of them that need etcd, with a library that has it; SPECS= as for specs
+	@tools/ensure $(LUA) specs etcd
+	@tools/specs-etcd "$(LUA)" $(SPECS)
 
 docs: ## write docs/reference/ from the annotations in lua/
 	@"$(LUA)" tools/make-reference

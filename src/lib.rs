@@ -27,7 +27,7 @@
 // 3. net: addresses, name lookup, dialling, listening, one connection.
 // 4. reactor: the runtime on the caller's thread, the queue of events, one turn.
 // 5. cluster: handles, connections, calls in flight; tcp: plain streams of bytes; lookups: names that
-//    tasks wait for; node: all that one Lua state owns.
+//    tasks wait for; discovery: nodes that find each other, with the feature `etcd`; node: all that one Lua state owns.
 // 6. lua: the bindings, built with one of the features that name a Lua version.
 //
 // Rooms of their own, on no other floor of ours: zproto, with neither sockets nor Lua; signals and sink,
@@ -38,6 +38,9 @@
 
 #[doc(hidden)]
 pub mod cluster;
+#[cfg(feature = "etcd")]
+#[doc(hidden)]
+pub mod discovery;
 #[doc(hidden)]
 pub mod lookups;
 #[cfg(feature = "mlua")]

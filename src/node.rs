@@ -4,6 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
+#[cfg(feature = "etcd")]
+use crate::discovery::Discovery;
 use crate::lookups::Lookups;
 use crate::reactor::event::Event;
 use crate::reactor::inbox::{Arrived, Dialed, Key, LookedUp, Owner};
@@ -21,6 +23,8 @@ pub struct Rooms {
     pub cluster: Cluster,
     pub tcp: Tcp,
     pub lookups: Lookups,
+    #[cfg(feature = "etcd")]
+    pub discovery: Discovery,
 }
 
 impl Rooms {
@@ -28,6 +32,10 @@ impl Rooms {
     fn deliver(&mut self, event: &Event) -> bool {
         if let Event::LookedUp { lookup } = event {
             self.lookups.deliver(*lookup);
+        }
+        #[cfg(feature = "etcd")]
+        if let Event::Discovered { thing } = event {
+            return self.discovery.deliver(*thing);
         }
         self.cluster.deliver(event) && self.tcp.deliver(event)
     }
@@ -37,6 +45,8 @@ impl Rooms {
         self.cluster.close_all(reactor);
         self.tcp.close_all(reactor);
         self.lookups.close_all(reactor);
+        #[cfg(feature = "etcd")]
+        self.discovery.close_all(reactor);
     }
 }
 
@@ -47,6 +57,8 @@ impl Driver for Rooms {
             Key::Door(slot) => self.cluster.door_ready(reactor, slot),
             Key::Stream(slot) => self.tcp.link_ready(reactor, slot),
             Key::StreamDoor(slot) => self.tcp.door_ready(reactor, slot),
+            #[cfg(feature = "etcd")]
+            Key::Discovery(slot) => self.discovery.ready(reactor, slot),
         }
     }
 
@@ -86,6 +98,10 @@ impl Driver for Rooms {
     }
 
     fn is_alive(&self) -> bool {
+        #[cfg(feature = "etcd")]
+        if self.discovery.is_alive() {
+            return true;
+        }
         self.cluster.is_alive() || self.tcp.is_alive() || self.lookups.is_alive()
     }
 }

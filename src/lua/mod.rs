@@ -1,6 +1,6 @@
 //! The Lua bindings: thin, check, call, convert.
 //!
-//! - `time`, `cluster`, `tls`, `tcp`, `dns`, `cancel`: what is called seldom, through mlua's safe
+//! - `time`, `cluster`, `tls`, `tcp`, `dns`, `discovery`, `cancel`: what is called seldom, through mlua's safe
 //!   interface; `guest`: the same for what a host with a loop of its own asks for.
 //! - `hot`, `events`, `resume`, `tasks`, `turns`, `stream`: what is called for every message, through the
 //!   raw C interface; `raw`, `output`: what these stand on; `parcel`, `trace`: events and trace ids as
@@ -17,6 +17,8 @@
 
 mod cancel;
 mod cluster;
+#[cfg(feature = "etcd")]
+mod discovery;
 mod dns;
 #[cfg(feature = "module")]
 mod entry;
@@ -81,6 +83,8 @@ fn open(lua: &Lua) -> Result<Table> {
     tls::register(lua, &core, &shared)?;
     tcp::register(lua, &core, &shared)?;
     dns::register(lua, &core, &shared)?;
+    #[cfg(feature = "etcd")]
+    discovery::register(lua, &core, &shared)?;
     cancel::register(lua, &core, &shared)?;
     guest::register(lua, &core, &shared)?;
     parcel::register(lua, &core)?;

@@ -31,8 +31,10 @@ const SIGNAL: i64 = 15;
 // has done other than to wait or to return.
 pub(super) const READY: i64 = 16;
 pub(super) const LOOK: i64 = 17;
+/// Comes with the feature `etcd` only; its number is its own everywhere.
+const DISCOVERED: i64 = 18;
 
-const NAMES: [(&str, i64); 17] = [
+const NAMES: [(&str, i64); 18] = [
     ("AWAKE", AWAKE),
     ("ALARM", ALARM),
     ("ACCEPTED", ACCEPTED),
@@ -50,6 +52,7 @@ const NAMES: [(&str, i64); 17] = [
     ("SIGNAL", SIGNAL),
     ("READY", READY),
     ("LOOK", LOOK),
+    ("DISCOVERED", DISCOVERED),
 ];
 
 /// Adds the kinds of events to the native table.
@@ -166,6 +169,8 @@ pub(super) fn lay_out(event: &Event, node: &Node, text: &mut String) -> Parcel {
         Event::StreamDialed { attempt } => {
             parcel(STREAM_DIALED, &[place(attempt)], Middle::Nothing, None)
         }
+        #[cfg(feature = "etcd")]
+        Event::Discovered { thing } => parcel(DISCOVERED, &[place(thing)], Middle::Nothing, None),
         Event::Log { severity, text } => {
             let text: *const [u8] = text.as_bytes();
             let level = match severity {

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use super::record::Service;
 
 /// Numbers by chance, good enough to spread by: the standard library's hashes have keys by chance.
-fn dice() -> impl FnMut(usize) -> usize {
+pub(crate) fn dice() -> impl FnMut(usize) -> usize {
     let keys = RandomState::new();
     let mut throws = 0u64;
     move |below| {

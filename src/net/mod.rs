@@ -2,7 +2,7 @@
 //! one connection. Nothing in here knows what the bytes mean.
 
 pub mod address;
-mod balance;
+pub(crate) mod balance;
 pub mod connection;
 pub mod dial;
 pub mod endpoint;

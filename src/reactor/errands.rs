@@ -11,6 +11,8 @@ use crate::net::address::Address;
 use crate::net::dial::{Dialer, connect};
 use crate::net::endpoint::Endpoint;
 use crate::net::record::Kind;
+#[cfg(feature = "etcd")]
+use crate::net::resolver::Resolver;
 use crate::net::tls::Credentials;
 use crate::net::transport::Transport;
 use crate::registry::Id;
@@ -98,13 +100,21 @@ impl Reactor {
         self.spawn(work, true)
     }
 
-    fn spawn<F>(&mut self, work: F, timed: bool) -> Result<AbortHandle, Refusal>
+    /// Runs `work` as a task of the runtime's, until it ends or the handle aborts it. `timed`: there are
+    /// timers of the runtime's in it, or it has tasks of its own.
+    pub(crate) fn spawn<F>(&mut self, work: F, timed: bool) -> Result<AbortHandle, Refusal>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let jobs = Arc::clone(&self.jobs);
         let task = self.engine()?.handle.spawn(Job::new(work, timed, &jobs));
         Ok(task.abort_handle())
+    }
+
+    /// What dials and lookups find names with.
+    #[cfg(feature = "etcd")]
+    pub fn resolver(&self) -> Resolver {
+        self.resolver.clone()
     }
 
     /// Sets the name servers to ask from now on, by dials and lookups; none: the system's.

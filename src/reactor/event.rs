@@ -44,6 +44,9 @@ pub enum Event {
     StreamReady { stream: Id },
     /// A task's wait for a connection of plain TCP is over.
     StreamDialed { attempt: Id },
+    /// A registration or a watched service has something to tell, which waits to be taken.
+    #[cfg(feature = "etcd")]
+    Discovered { thing: Id },
     /// Something that no task waits to hear, and an operator wants to know.
     Log { severity: Severity, text: Box<str> },
     /// A signal that this state watches has come, once or several times.

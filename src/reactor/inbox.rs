@@ -24,6 +24,9 @@ pub enum Key {
     /// The same of plain TCP.
     Stream(u32),
     StreamDoor(u32),
+    /// A registration or a watched service.
+    #[cfg(feature = "etcd")]
+    Discovery(u32),
 }
 
 /// Who has something dialled.

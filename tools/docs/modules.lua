@@ -6,6 +6,7 @@ return {
 	{ path = "lua/silly/logger.lua", name = "logger" },
 	{ path = "lua/silly/net/cluster.lua", name = "cluster", classes = "lua/silly/internal/settings.lua" },
 	{ path = "lua/silly/net/dns.lua", name = "dns" },
+	{ path = "lua/silly/net/registry.lua", name = "registry" },
 	{ path = "lua/silly/net/tcp.lua", name = "tcp" },
 	{ path = "lua/silly/signal.lua", name = "signal" },
 	{ path = "lua/silly/status.lua", name = "status" },

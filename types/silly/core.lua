@@ -21,6 +21,7 @@
 ---@field errno_numbers table<string, integer> the system's error numbers, by their names without the E
 ---@field signals table<string, integer> the system's signals: numbers by name
 ---@field tcp silly.core.tcp
+---@field discovery? silly.core.discovery where the library was built with etcd
 ---@field zproto zproto
 local core = {}
 
@@ -37,6 +38,7 @@ local core = {}
 ---@field FAILED integer slot, nil, message: a request has failed
 ---@field LOG integer level, text: a line for the log
 ---@field LOOKED_UP integer slot: a lookup has ended, see `answer`
+---@field DISCOVERED integer slot: a registration or a watched service has something to tell, see `discovery.told`
 ---@field STREAM_ACCEPTED integer id of the listener, id of the stream
 ---@field STREAM_READY integer slot: a read has ended, see `tcp.conclude`
 ---@field STREAM_DIALED integer slot: an attempt to connect has ended, see `tcp.connected`
@@ -277,6 +279,69 @@ function core.withdraw_lookup(slot) end
 ---@return true? ok
 ---@return string? message what is wrong with one of them
 function core.name_servers(...) end
+
+-- Discovery -------------------------------------------------------------------------------------
+
+--- Nodes that find each other through etcd: there with the feature `etcd` only.
+---@class silly.core.discovery
+local discovery = {}
+core.discovery = discovery
+
+--- Keeps a way to etcd.
+---@param endpoints string[]
+---@param timeout number
+---@param user string?
+---@param password string?
+---@return integer? line its id
+---@return string? message what is wrong with an endpoint
+function discovery.open(endpoints, timeout, user, password) end
+
+--- Forgets a way to etcd.
+---@param line integer its id
+function discovery.close(line) end
+
+--- Begins to register.
+---@param line integer its id
+---@param key string
+---@param address string
+---@param ttl integer seconds
+---@return integer? slot to wait on
+---@return integer? member its id
+---@return string? message
+function discovery.join(line, key, address, ttl) end
+
+--- Begins to take a registration back.
+---@param member integer its id
+---@return boolean? begun whether its end is to be waited for, on the member's slot
+---@return string? message
+function discovery.leave(member) end
+
+--- Begins to watch what is below a prefix.
+---@param line integer its id
+---@param prefix string
+---@return integer? slot to wait on
+---@return integer? view its id
+---@return string? message
+function discovery.watch(line, prefix) end
+
+--- Ends a view, or a registration that is none yet.
+---@param view integer its id
+function discovery.unwatch(view) end
+
+--- Nobody waits on that slot any more.
+---@param slot integer
+function discovery.withdraw(slot) end
+
+--- The nodes that a view knows.
+---@param view integer its id
+---@return {name: string, addr: string}[] nodes
+function discovery.nodes(view) end
+
+--- What the event is about that was handed over last.
+---@return string|false event "joined", "left" or "moved"; false for the end of a wait
+---@return string|integer|nil name of the node; or what the wait has come to: the seconds granted, or any number
+---@return string? message the node's address; or why the wait came to nothing
+function discovery.told() end
 
 -- Traces ----------------------------------------------------------------------------------------
 
