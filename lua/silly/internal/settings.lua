@@ -77,8 +77,9 @@ local settings = {}
 --- nobody is turned away. Too low lets a few silent strangers keep nodes waiting; too high lets many cost
 --- memory, and time of those that are there.
 ---@field maxhandshakes? integer
---- Milliseconds that each that begins from then on may take, 1 to 86,400,000; 5000 by default. Then it is
---- closed, and the log says so. Too short turns nodes away over a slow line; too long lets silent strangers keep their place.
+--- Milliseconds that each of them may take that begins from then on, 1 to 86,400,000; 5000 by default. Then it
+--- is closed, and the log says so. Too short turns nodes away over a slow line; too long lets silent strangers
+--- keep their place.
 ---@field handshake? integer
 --- Which edition of silly the script is written to; "0.6" by default, the documented one. With "0.7", for
 --- the whole process: `wire` is 2 by default; `connect` returns a handle of its own without waiting, which
