@@ -38,9 +38,9 @@ env: ## print what makes `require "silly"` work from here: eval "$(make -s env)"
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;;"'
 	@echo 'export LUA_CPATH="$(CURDIR)/build/?.so;;"'
 
-test: ## everything that can fail: check, the tests of Rust and Lua, the examples
+test: ## everything that can fail: check, the tests of Rust and Lua, the examples; ETCD=no without etcd
 	@tools/ensure $(LUA) test
-	@tools/test $(LUA)
+	@ETCD="$(ETCD)" tools/test $(LUA)
 
 test-all: ## the same for every interpreter, some six minutes each
 	@tools/test-all

@@ -243,16 +243,21 @@ describe("a handshake of TLS", function()
 	it("lets listeners take turns at the room for handshakes", async(function()
 		node.serve({ maxhandshakes = 2, handshake = 100 })
 		local busy = node.listen(nil, 1000, { tls = option("node") })
-		local other = node.listen(nil, nil, { tls = option("node") })
+		local others = {}
+		for index = 1, 2 do
+			others[index] = node.listen(nil, nil, { tls = option("node") })
+		end
 		for _ = 1, 100 do -- five seconds of silence, should the first one have all of it
 			raw.connect(busy.addr)
 		end
 		await_handshakes(2)
-		local took = node.timed(function()
-			local peer = node.connect(other.addr, { tls = option("client") })
-			assert.equal("r:x", (cluster.call(peer, 1, "x")))
-		end)
-		assert.is_true(took < 1000, took .. " ms")
+		for _, other in ipairs(others) do
+			local took = node.timed(function()
+				local peer = node.connect(other.addr, { tls = option("client") })
+				assert.equal("r:x", (cluster.call(peer, 1, "x")))
+			end)
+			assert.is_true(took < 1000, took .. " ms")
+		end
 	end))
 
 	it("lets others begin at once when serve allows more", async(function()

@@ -41,6 +41,7 @@ impl Cluster {
         generation: Generation,
         tls: &Arc<Credentials>,
     ) {
+        self.last_door = Some(gate);
         let id = self.arrivals.insert(Arrival { gate, remote, generation, shaking: None });
         match reactor.shake(id, plain, Arc::clone(tls), self.limits.handshake) {
             Ok(shaking) => {
@@ -100,13 +101,15 @@ impl Cluster {
     }
 
     /// There may be room for handshakes that wait at some door. Whichever is looked after first takes all of it,
-    /// so they take turns at that.
+    /// so they take turns at that: the one that has taken some last comes last.
     pub(super) fn let_others_begin(&mut self) {
-        let doors: Vec<_> =
-            self.gates.iter().filter(|gate| gate.tls.is_some()).map(|gate| &gate.door).collect();
-        self.first_door = (self.first_door + 1) % doors.len().max(1);
-        for door in doors.iter().cycle().skip(self.first_door).take(doors.len()) {
-            door.note();
+        let doors = self.gates.ids();
+        let after =
+            doors.iter().position(|door| Some(*door) == self.last_door).map_or(0, |at| at + 1);
+        for door in doors.iter().cycle().skip(after).take(doors.len()) {
+            if let Some(gate) = self.gates.get(*door).filter(|gate| gate.tls.is_some()) {
+                gate.door.note();
+            }
         }
     }
 }

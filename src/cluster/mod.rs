@@ -65,8 +65,8 @@ pub struct Cluster {
     guard: Guard,
     credentials: credentials::Known,
     arrivals: Registry<Arrival>,
-    /// Whose turn it is among the doors where handshakes wait.
-    first_door: usize,
+    /// The door that a handshake began at last.
+    last_door: Option<Id>,
     /// What is logged of failed handshakes.
     remarks: Remarks<{ arrival::LINES }>,
     requests: Registry<Request>,
