@@ -21,7 +21,7 @@ end
 local LIMIT = 20
 
 local function with_paths(command)
-	return ("LUA_PATH='lua/?.lua;;%s' LUA_CPATH='%s/?.so;;' %s"):format(libraries.PURE, shell.library, command)
+	return ("LUA_PATH='lua/?.lua;;%s' LUA_CPATH='%s/?.so;;' %s"):format(libraries.PURE, shell.build, command)
 end
 
 --- The ways to start a script.

@@ -35,7 +35,7 @@ local function prepare(script)
 	local environment = "unset LUA_INIT LUA_INIT_5_2 LUA_INIT_5_3 LUA_INIT_5_4 LUA_PATH_5_2 LUA_PATH_5_3 "
 		.. "LUA_PATH_5_4 LUA_CPATH_5_2 LUA_CPATH_5_3 LUA_CPATH_5_4; "
 		.. ("export LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;' "):format(root, root, root)
-		.. ("LUA_CPATH='%s/?.so;;'; "):format(shell.library)
+		.. ("LUA_CPATH='%s/?.so;;'; "):format(shell.build)
 	return base, environment
 end
 

@@ -23,7 +23,7 @@ end
 process.root = root
 
 --- Where the library is that the specs run with: build/, or another directory for one with more features.
-process.library = root .. "/" .. (os.getenv "SILLY_LIBRARY" or "build")
+process.build = root .. "/" .. (os.getenv "SILLY_BUILD" or "build")
 process.lua = interpreter()
 
 --- A directory for this run's files; `process.clean` removes it.
@@ -54,7 +54,7 @@ process.read = read
 local function environment(extra)
 	return ("cd '%s' && exec env --default-signal=INT -u LUA_INIT -u LUA_PATH_5_4 -u LUA_CPATH_5_4 "
 		.. "LUA_PATH='%s/lua/?.lua;./?.lua;;' LUA_CPATH='%s/?.so;;' %s "):format(
-		process.dir, root, process.library, extra or "")
+		process.dir, root, process.build, extra or "")
 end
 
 --- Runs a shell command to its end, which comes after 10 seconds at the latest, or after `limit`.
