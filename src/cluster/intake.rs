@@ -142,14 +142,8 @@ impl Cluster {
                     None => return self.refuse_bytes(reactor, link, &violation.to_string()),
                 },
             };
-            if std::mem::take(&mut fresh)
-                && let Some(known) = self.links.get_mut(link)
-            {
-                known.fresh = false;
-                known.stranger = None;
-                if let Some(peer) = self.peers.get_mut(known.peer) {
-                    peer.forget_failures();
-                }
+            if std::mem::take(&mut fresh) {
+                self.hear(link);
             }
             let at = position + (data.as_ptr() as usize - arrived.as_ptr() as usize);
             let data = reactor.arena.span(at, data.len());
@@ -163,10 +157,20 @@ impl Cluster {
         }
     }
 
-    /// Takes in a message that was gathered because of its length.
-    fn digest_long(&mut self, reactor: &mut Reactor, link: Id, bytes: Vec<u8>) {
+    /// The first frame of a connection has come: the other end is what it should be, and has let this one in.
+    fn hear(&mut self, link: Id) {
         let Some(known) = self.links.get_mut(link) else { return };
         known.fresh = false;
+        known.stranger = None;
+        if let Some(peer) = self.peers.get_mut(known.peer) {
+            peer.forget_failures();
+        }
+    }
+
+    /// Takes in a message that was gathered because of its length.
+    fn digest_long(&mut self, reactor: &mut Reactor, link: Id, bytes: Vec<u8>) {
+        self.hear(link);
+        let Some(known) = self.links.get(link) else { return };
         match self.limits.wire(known.generation).decode(&bytes) {
             Ok(Front::Frame(Frame { head, data }, _)) => {
                 let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
